@@ -5,7 +5,7 @@ use crate::{
     job::{Estimate, EstimateError, JobId, JobInfo, JobSpec, Submission},
     worker::WorkerInfo,
 };
-use alloc::vec::Vec;
+use alloc::{string::String, vec::Vec};
 use codec::Codec;
 
 sp_api::decl_runtime_apis! {
@@ -47,5 +47,11 @@ sp_api::decl_runtime_apis! {
 
         /// Jobs submitted by extrinsic `index` of the block at whose state this is called.
         fn submitted_in(index: u32) -> Vec<JobId>;
+
+        /// Why extrinsic `index` of the block at whose state this is called failed: `Pallet.Error`
+        /// for an error of a pallet, else the dispatch error's own name. `None` if it succeeded or
+        /// there is no such extrinsic. The names are in the runtime, not in the node, so that they
+        /// are right after every upgrade.
+        fn failure_of(index: u32) -> Option<String>;
     }
 }

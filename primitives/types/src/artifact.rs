@@ -12,7 +12,18 @@ pub type ArtifactId = u32;
 /// What a model computes and what it costs, as declared by its publisher from the model's
 /// architecture.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
+    Serialize,
+    Deserialize,
 )]
 pub struct ModelProfile {
     /// Work units (multiply-adds) to run the model over one input token.

@@ -11,7 +11,8 @@ use crate::job::JobId;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use serde::{Deserialize, Serialize};
-use sp_core::{hashing::blake2_256, H256};
+use sp_core::H256;
+use sp_runtime::traits::{BlakeTwo256, Hash};
 
 /// Version of the trace's header.
 pub const TRACE_VERSION: u16 = 1;
@@ -21,7 +22,18 @@ const DOMAIN: &[u8] = b"assay/commit/1";
 
 /// How a run ended. A failure is a result too: it is committed and revealed like any other.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
+    Serialize,
+    Deserialize,
 )]
 pub enum Status {
     /// There is an output.
@@ -34,7 +46,18 @@ pub enum Status {
 
 /// What a worker reveals: with the salt it must give the commitment.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
+    Serialize,
+    Deserialize,
 )]
 pub struct Outcome {
     /// How the run ended.
@@ -56,7 +79,14 @@ impl Outcome {
     /// hash: version (u16), tokens (u32), delivered size (u64), status (u8), result (32 bytes),
     /// little-endian.
     pub fn trace_header(&self) -> alloc::vec::Vec<u8> {
-        (TRACE_VERSION, self.tokens, self.delivered_size, self.status, self.result).encode()
+        (
+            TRACE_VERSION,
+            self.tokens,
+            self.delivered_size,
+            self.status,
+            self.result,
+        )
+            .encode()
     }
 }
 
@@ -79,7 +109,7 @@ pub fn commitment(
     preimage.extend_from_slice(outcome.trace.as_bytes());
     preimage.extend_from_slice(outcome.delivered.as_bytes());
     preimage.extend_from_slice(salt);
-    H256(blake2_256(&preimage))
+    BlakeTwo256::hash(&preimage)
 }
 
 #[cfg(test)]
@@ -106,9 +136,39 @@ mod tests {
             commitment(&genesis, 2, 0, &[7; 32], &outcome(), &[8; 32]),
             commitment(&genesis, 1, 1, &[7; 32], &outcome(), &[8; 32]),
             commitment(&genesis, 1, 0, &[6; 32], &outcome(), &[8; 32]),
-            commitment(&genesis, 1, 0, &[7; 32], &Outcome { result: H256::zero(), ..outcome() }, &[8; 32]),
-            commitment(&genesis, 1, 0, &[7; 32], &Outcome { trace: H256::zero(), ..outcome() }, &[8; 32]),
-            commitment(&genesis, 1, 0, &[7; 32], &Outcome { delivered: H256::zero(), ..outcome() }, &[8; 32]),
+            commitment(
+                &genesis,
+                1,
+                0,
+                &[7; 32],
+                &Outcome {
+                    result: H256::zero(),
+                    ..outcome()
+                },
+                &[8; 32],
+            ),
+            commitment(
+                &genesis,
+                1,
+                0,
+                &[7; 32],
+                &Outcome {
+                    trace: H256::zero(),
+                    ..outcome()
+                },
+                &[8; 32],
+            ),
+            commitment(
+                &genesis,
+                1,
+                0,
+                &[7; 32],
+                &Outcome {
+                    delivered: H256::zero(),
+                    ..outcome()
+                },
+                &[8; 32],
+            ),
             commitment(&genesis, 1, 0, &[7; 32], &outcome(), &[0; 32]),
         ];
         assert!(others.iter().all(|other| *other != base));

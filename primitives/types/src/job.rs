@@ -37,7 +37,18 @@ pub struct JobSpec {
 /// Parameters of the market that a vote can change. A job keeps those in force when it was
 /// submitted. Durations are in blocks.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
+    Serialize,
+    Deserialize,
 )]
 pub struct JobParameters<BlockNumber> {
     /// How long a job may wait for a worker.
@@ -66,7 +77,18 @@ pub struct JobParameters<BlockNumber> {
 
 /// Who is at fault that a job ended, or an attempt was given up, without a result.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
+    Serialize,
+    Deserialize,
 )]
 pub enum Fault {
     /// Silent after acknowledging, or committed and did not reveal.
@@ -81,7 +103,18 @@ pub enum Fault {
 
 /// Which blob of a job cannot be had.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
+    Serialize,
+    Deserialize,
 )]
 pub enum UnavailableBlob {
     /// The job's input.
@@ -93,7 +126,18 @@ pub enum UnavailableBlob {
 /// How a job's fee was divided. The parts and what went back to the submitter add up to what was
 /// on hold.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo, Serialize,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
+    Serialize,
     Deserialize,
 )]
 pub struct Payment<Balance> {
@@ -111,7 +155,18 @@ pub struct Payment<Balance> {
 
 /// How far a job is. Block numbers named `until` are the last in which the step may be taken.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
+    Serialize,
+    Deserialize,
 )]
 pub enum Phase<AccountId, Balance, BlockNumber> {
     /// Waits for a worker.
@@ -178,7 +233,10 @@ pub enum Phase<AccountId, Balance, BlockNumber> {
 impl<AccountId, Balance, BlockNumber> Phase<AccountId, Balance, BlockNumber> {
     /// Whether the job is over and only its record remains.
     pub fn is_ended(&self) -> bool {
-        matches!(self, Self::Settled { .. } | Self::Failed { .. } | Self::Cancelled | Self::Expired)
+        matches!(
+            self,
+            Self::Settled { .. } | Self::Failed { .. } | Self::Cancelled | Self::Expired
+        )
     }
 
     /// The worker that holds or held the job in this phase.
@@ -211,7 +269,18 @@ impl<AccountId, Balance, BlockNumber> Phase<AccountId, Balance, BlockNumber> {
 
 /// One worker's try at a job that came to nothing.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
+    Serialize,
+    Deserialize,
 )]
 pub struct Attempt<AccountId, BlockNumber> {
     /// Cold account of the worker.
@@ -281,7 +350,18 @@ pub struct IneligibleWorker<AccountId> {
 
 /// Why a worker cannot be drawn for a job.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+    TypeInfo,
+    Serialize,
+    Deserialize,
 )]
 pub enum Ineligible {
     /// It does not take new jobs.
@@ -326,7 +406,9 @@ pub fn units_for(tokens: u32, units_per_token: WorkUnits) -> Option<WorkUnits> {
 /// A worker's fee for `units` at `ask` per [`ASK_UNITS`], rounded up; `None` if it does not fit.
 pub fn fee_for(units: WorkUnits, ask: u128) -> Option<u128> {
     let scale = u128::from(ASK_UNITS);
-    ask.checked_mul(u128::from(units))?.checked_add(scale - 1).map(|scaled| scaled / scale)
+    ask.checked_mul(u128::from(units))?
+        .checked_add(scale - 1)
+        .map(|scaled| scaled / scale)
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ pub mod commitment;
 pub mod job;
 pub mod tokens;
 pub mod traits;
+#[cfg(feature = "std")]
+pub mod view;
 pub mod worker;
 
 pub use artifact::{ArtifactId, ArtifactInfo, ModelProfile, ModelTerms};

@@ -98,9 +98,24 @@ mod tests {
         let good = encode(&[vec![1, 2], vec![3]]);
         assert_eq!(decode(&[]), Err(TokensError::Length { expected: 4, got: 0 }));
         assert_eq!(decode(&[0; 4]), Err(TokensError::Empty));
-        assert_eq!(decode(&good[..good.len() - 1]), Err(TokensError::Length { expected: 24, got: 23 }));
-        assert_eq!(decode(&[good.clone(), vec![0]].concat()), Err(TokensError::Length { expected: 24, got: 25 }));
-        assert_eq!(decode(&[0xff; 8]), Err(TokensError::Length { expected: (1u64 << 32) * 4, got: 8 }));
-        assert_eq!(decode(&encode(&[vec![1], vec![]])), Err(TokensError::EmptySequence { index: 1 }));
+        assert_eq!(
+            decode(&good[..good.len() - 1]),
+            Err(TokensError::Length { expected: 24, got: 23 })
+        );
+        assert_eq!(
+            decode(&[good.clone(), vec![0]].concat()),
+            Err(TokensError::Length { expected: 24, got: 25 })
+        );
+        assert_eq!(
+            decode(&[0xff; 8]),
+            Err(TokensError::Length {
+                expected: (1u64 << 32) * 4,
+                got: 8
+            })
+        );
+        assert_eq!(
+            decode(&encode(&[vec![1], vec![]])),
+            Err(TokensError::EmptySequence { index: 1 })
+        );
     }
 }

@@ -57,9 +57,8 @@ pub trait Workers<AccountId, Balance> {
     fn candidates(requirement: &Requirement<Balance>) -> Vec<Candidate<AccountId, Balance>>;
 
     /// Everyone who has the model ready or could, with the reason why not. For queries only.
-    fn survey(
-        requirement: &Requirement<Balance>,
-    ) -> (Vec<Candidate<AccountId, Balance>>, Vec<(AccountId, Ineligible)>);
+    fn survey(requirement: &Requirement<Balance>)
+        -> (Vec<Candidate<AccountId, Balance>>, Vec<(AccountId, Ineligible)>);
 
     /// Upper bound of what `candidates` reads.
     fn max_candidates() -> u32;

@@ -1,0 +1,1 @@
+//! Tests: one file a call, and the invariants under random calls.

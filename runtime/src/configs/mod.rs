@@ -1,0 +1,8 @@
+//! How each pallet is set up, one file a concern.
+
+pub mod accounts;
+pub mod consensus;
+pub mod governance;
+pub mod money;
+pub mod staking;
+pub mod system;

@@ -1,0 +1,27 @@
+//! `cargo xtask setup`: brings a machine with Rust, git and access to package registries to a state
+//! in which everything builds. Does nothing twice, and says what it does.
+
+mod packages;
+mod rust;
+mod wasm;
+
+use crate::report::Report;
+use anyhow::Result;
+use xtask::models;
+
+/// What later steps must know of the machine.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    /// Toolchain that builds the runtime's WASM, where it is not the one in use.
+    pub(crate) wasm_toolchain: Option<String>,
+}
+
+/// Makes the machine ready.
+pub(crate) fn run(report: &Report) -> Result<Machine> {
+    report.step("Set-up: what building and testing need");
+    packages::ensure_tools(report)?;
+    rust::ensure(report)?;
+    let wasm_toolchain = wasm::ensure(report)?;
+    models::fetch_minilm(|line| report.say(line))?;
+    Ok(Machine { wasm_toolchain })
+}
