@@ -2,31 +2,59 @@
 
 use crate::{
     configs::consensus::{EpochDuration, BABE_GENESIS_EPOCH_CONFIG},
-    genesis_config_presets, AccountId, AuthorityDiscovery, Babe, Balance, Block, Executive, Grandpa, Historical,
-    InherentDataExt, Nonce, Runtime, RuntimeCall, RuntimeGenesisConfig, SessionKeys, Staking, System,
-    TransactionPayment, VERSION,
+    genesis_config_presets, AccountId, Artifacts, AuthorityDiscovery, Babe, Balance, Block, BlockNumber, ComputeMarket,
+    Executive, Grandpa, Historical, InherentDataExt, Nonce, Runtime, RuntimeCall, RuntimeEvent, RuntimeGenesisConfig,
+    SessionKeys, Staking, System, TransactionPayment, UncheckedExtrinsic, Workers, VERSION,
 };
-use alloc::{vec, vec::Vec};
-use codec::Encode;
+use alloc::vec::Vec;
+use assay_types::{ArtifactId, ArtifactInfo, Estimate, EstimateError, JobId, JobInfo, JobSpec, Submission, WorkerInfo};
+use codec::{DecodeLimit, Encode};
 use frame_support::{
     genesis_builder_helper::{build_state, get_preset},
     traits::{Get, KeyOwnerProofSystem},
     weights::Weight,
 };
+use frame_system::Phase;
 use pallet_grandpa::AuthorityId as GrandpaId;
 use pallet_transaction_payment::{FeeDetails, RuntimeDispatchInfo};
 use sp_api::impl_runtime_apis;
 use sp_authority_discovery::AuthorityId as AuthorityDiscoveryId;
 use sp_consensus_babe::AuthorityId as BabeId;
-use sp_core::{crypto::KeyTypeId, OpaqueMetadata};
+use sp_core::{crypto::KeyTypeId, OpaqueMetadata, H256};
 use sp_inherents::{CheckInherentsResult, InherentData};
 use sp_runtime::{
+    generic::Preamble,
     traits::{Block as BlockT, NumberFor},
     transaction_validity::{TransactionSource, TransactionValidity},
     ApplyExtrinsicResult, ExtrinsicInclusionMode,
 };
 use sp_session::OpaqueGeneratedSessionKeys;
 use sp_version::RuntimeVersion;
+
+/// The job that `extrinsic` submits, if it is signed and does nothing else. A batch or a proxied call
+/// does more: who sends one looks for its jobs by [`submitted_in`].
+fn submission(extrinsic: &[u8]) -> Option<Submission> {
+    let extrinsic =
+        UncheckedExtrinsic::decode_all_with_depth_limit(frame_support::MAX_EXTRINSIC_DEPTH, &mut &*extrinsic).ok()?;
+    match (&extrinsic.preamble, extrinsic.function) {
+        (
+            Preamble::Signed(..),
+            RuntimeCall::ComputeMarket(pallet_compute_market::Call::submit { spec, max_fee: _ }),
+        ) => Some(Submission { spec }),
+        _ => None,
+    }
+}
+
+/// Jobs submitted by extrinsic `index` of this block, whichever way.
+fn submitted_in(index: u32) -> Vec<JobId> {
+    System::read_events_no_consensus()
+        .filter(|record| record.phase == Phase::ApplyExtrinsic(index))
+        .filter_map(|record| match record.event {
+            RuntimeEvent::ComputeMarket(pallet_compute_market::Event::Submitted { job, .. }) => Some(job),
+            _ => None,
+        })
+        .collect()
+}
 
 impl_runtime_apis! {
     impl sp_api::Core<Block> for Runtime {
@@ -239,6 +267,48 @@ impl_runtime_apis! {
 
         fn pending_rewards(era: sp_staking::EraIndex, account: AccountId) -> bool {
             Staking::api_pending_rewards(era, account)
+        }
+    }
+
+    impl assay_types::api::ComputeApi<Block, AccountId, Balance, BlockNumber> for Runtime {
+        fn job(id: JobId) -> Option<JobInfo<AccountId, Balance, BlockNumber>> {
+            ComputeMarket::info(id)
+        }
+
+        fn jobs(account: AccountId, limit: u32) -> Vec<JobInfo<AccountId, Balance, BlockNumber>> {
+            ComputeMarket::infos_of(&account, limit)
+        }
+
+        fn assignments(hot_key: AccountId) -> Vec<JobInfo<AccountId, Balance, BlockNumber>> {
+            ComputeMarket::assignments_of(&hot_key)
+        }
+
+        fn worker(account: AccountId) -> Option<WorkerInfo<AccountId, Balance>> {
+            Workers::info(&account)
+        }
+
+        fn workers(artifact: Option<ArtifactId>) -> Vec<WorkerInfo<AccountId, Balance>> {
+            Workers::infos(artifact)
+        }
+
+        fn artifact(id: ArtifactId) -> Option<ArtifactInfo<AccountId, Balance, BlockNumber>> {
+            Artifacts::info(id)
+        }
+
+        fn artifact_by_package(hash: H256) -> Option<ArtifactId> {
+            Artifacts::by_package(hash)
+        }
+
+        fn estimate(spec: JobSpec, max_fee: Option<Balance>) -> Result<Estimate<AccountId, Balance>, EstimateError> {
+            ComputeMarket::estimate(&spec, max_fee)
+        }
+
+        fn submission(extrinsic: Vec<u8>) -> Option<Submission> {
+            submission(&extrinsic)
+        }
+
+        fn submitted_in(index: u32) -> Vec<JobId> {
+            submitted_in(index)
         }
     }
 

@@ -8,8 +8,8 @@ use crate::{
     },
     constants::currency::ASY,
     parameters::DEFAULT_MARKET,
-    AccountId, BabeConfig, Balance, BalancesConfig, GenesisParametersConfig,
-    RuntimeGenesisConfig, SessionConfig, SessionKeys, StakingConfig,
+    AccountId, BabeConfig, Balance, BalancesConfig, GenesisParametersConfig, RuntimeGenesisConfig, SessionConfig,
+    SessionKeys, StakingConfig,
 };
 use alloc::{format, vec, vec::Vec};
 use assay_types::JobParameters;
@@ -69,7 +69,9 @@ fn genesis(validators: Vec<Validator>, parameters: GenesisParametersConfig) -> V
 
     build_struct_json_patch!(RuntimeGenesisConfig {
         balances: BalancesConfig { balances },
-        babe: BabeConfig { epoch_config: BABE_GENESIS_EPOCH_CONFIG },
+        babe: BabeConfig {
+            epoch_config: BABE_GENESIS_EPOCH_CONFIG
+        },
         genesis_parameters: parameters,
         staking: StakingConfig {
             validator_count: count,
@@ -99,14 +101,36 @@ fn genesis(validators: Vec<Validator>, parameters: GenesisParametersConfig) -> V
 
 /// One validator, and everything that one waits for takes seconds.
 fn development() -> Value {
-    let market = JobParameters { challenge_period: 3, reveal_delay: 1, ..DEFAULT_MARKET };
-    genesis(vec![Validator::from_name("Alice")], GenesisParametersConfig { market: Some(market), governance_day: Some(10), ..Default::default() })
+    let market = JobParameters {
+        challenge_period: 3,
+        reveal_delay: 1,
+        ..DEFAULT_MARKET
+    };
+    genesis(
+        vec![Validator::from_name("Alice")],
+        GenesisParametersConfig {
+            market: Some(market),
+            governance_day: Some(10),
+            ..Default::default()
+        },
+    )
 }
 
 /// Two validators, and waiting times of minutes.
 fn local_testnet() -> Value {
-    let market = JobParameters { challenge_period: 20, reveal_delay: 2, ..DEFAULT_MARKET };
-    genesis(vec![Validator::from_name("Alice"), Validator::from_name("Bob")], GenesisParametersConfig { market: Some(market), governance_day: Some(200), ..Default::default() })
+    let market = JobParameters {
+        challenge_period: 20,
+        reveal_delay: 2,
+        ..DEFAULT_MARKET
+    };
+    genesis(
+        vec![Validator::from_name("Alice"), Validator::from_name("Bob")],
+        GenesisParametersConfig {
+            market: Some(market),
+            governance_day: Some(200),
+            ..Default::default()
+        },
+    )
 }
 
 /// The preset's JSON patch to the default genesis, if there is a preset `id`.
@@ -121,5 +145,8 @@ pub fn get_preset(id: &PresetId) -> Option<Vec<u8>> {
 
 /// The presets there are.
 pub fn preset_names() -> Vec<PresetId> {
-    vec![PresetId::from(DEV_RUNTIME_PRESET), PresetId::from(LOCAL_TESTNET_RUNTIME_PRESET)]
+    vec![
+        PresetId::from(DEV_RUNTIME_PRESET),
+        PresetId::from(LOCAL_TESTNET_RUNTIME_PRESET),
+    ]
 }

@@ -234,4 +234,14 @@ mod runtime {
     /// Accounts that act for others.
     #[runtime::pallet_index(32)]
     pub type Proxy = pallet_proxy;
+
+    /// Models and who contributed them.
+    #[runtime::pallet_index(40)]
+    pub type Artifacts = pallet_artifacts;
+    /// Who computes.
+    #[runtime::pallet_index(41)]
+    pub type Workers = pallet_workers;
+    /// Jobs.
+    #[runtime::pallet_index(42)]
+    pub type ComputeMarket = pallet_compute_market;
 }

@@ -95,7 +95,10 @@ pub mod dynamic {
 #[cfg(feature = "runtime-benchmarks")]
 impl Default for RuntimeParameters {
     fn default() -> Self {
-        Self::Market(market::Parameters::AssignPeriod(market::AssignPeriod, Some(DEFAULT_MARKET.assign_period)))
+        Self::Market(market::Parameters::AssignPeriod(
+            market::AssignPeriod,
+            Some(DEFAULT_MARKET.assign_period),
+        ))
     }
 }
 
@@ -127,7 +130,10 @@ pub mod bounds {
     /// Of [`market::ComputePeriod`].
     pub const COMPUTE_PERIOD: Bounds<BlockNumber> = Bounds { min: 2, max: DAYS };
     /// Of [`market::UnitsPerBlock`]. Without the lower one a worker could hold a job for ever.
-    pub const UNITS_PER_BLOCK: Bounds<WorkUnits> = Bounds { min: 1_000_000, max: 1_000_000_000_000_000 };
+    pub const UNITS_PER_BLOCK: Bounds<WorkUnits> = Bounds {
+        min: 1_000_000,
+        max: 1_000_000_000_000_000,
+    };
     /// Of [`market::RevealDelay`]. One block is what keeps the reveal out of the commitment's block.
     pub const REVEAL_DELAY: Bounds<BlockNumber> = Bounds { min: 1, max: HOURS };
     /// Of [`market::RevealPeriod`].
@@ -135,11 +141,17 @@ pub mod bounds {
     /// Of [`market::ChallengePeriod`].
     pub const CHALLENGE_PERIOD: Bounds<BlockNumber> = Bounds { min: 2, max: 7 * DAYS };
     /// Of [`market::RetentionPeriod`].
-    pub const RETENTION_PERIOD: Bounds<BlockNumber> = Bounds { min: 10, max: 90 * DAYS };
+    pub const RETENTION_PERIOD: Bounds<BlockNumber> = Bounds {
+        min: 10,
+        max: 90 * DAYS,
+    };
     /// Of [`market::CollateralMultiple`]. Without any, a worker would have nothing to lose.
     pub const COLLATERAL_MULTIPLE: Bounds<u32> = Bounds { min: 1, max: 10_000 };
     /// Of [`market::BurnCut`]. The lower one is what makes it a loss to pay oneself.
-    pub const BURN_CUT: Bounds<Permill> = Bounds { min: Permill::from_percent(5), max: MAX_CUTS };
+    pub const BURN_CUT: Bounds<Permill> = Bounds {
+        min: Permill::from_percent(5),
+        max: MAX_CUTS,
+    };
     /// The most that [`market::BurnCut`] and [`market::TreasuryCut`] take together; the treasury
     /// gives way.
     pub const MAX_CUTS: Permill = Permill::from_percent(50);

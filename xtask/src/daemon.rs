@@ -70,7 +70,12 @@ impl Daemon {
             .spawn()
             .with_context(|| format!("cannot start {}", program.display()))?;
         let lifeline = keeper.stdin.take();
-        Ok(Self { name: name.into(), log, keeper, lifeline })
+        Ok(Self {
+            name: name.into(),
+            log,
+            keeper,
+            lifeline,
+        })
     }
 
     /// The name it was started under.
@@ -86,7 +91,12 @@ impl Daemon {
     /// An error that shows the end of the log, if it has ended.
     pub fn check(&mut self) -> Result<()> {
         if let Some(status) = self.keeper.try_wait()? {
-            bail!("{} ended ({status}); the end of {}:\n{}", self.name, self.log.display(), self.tail());
+            bail!(
+                "{} ended ({status}); the end of {}:\n{}",
+                self.name,
+                self.log.display(),
+                self.tail()
+            );
         }
         Ok(())
     }
@@ -118,13 +128,17 @@ impl Daemon {
     pub fn kill(mut self) -> Result<()> {
         let group = self.keeper.id().to_string();
         crate::process::run(Command::new("sh").args(["-c", "kill -KILL -- \"-$1\"", "sh", &group]))?;
-        self.keeper.wait().with_context(|| format!("waiting for {}", self.name))?;
+        self.keeper
+            .wait()
+            .with_context(|| format!("waiting for {}", self.name))?;
         Ok(())
     }
 
     /// The last lines it printed.
     pub fn tail(&self) -> String {
-        let text = fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+        let text = fs::read(&self.log)
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .unwrap_or_default();
         let lines: Vec<_> = text.lines().collect();
         lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
     }
@@ -194,8 +208,14 @@ mod tests {
         let logs = logs("ended");
         let script = "echo out of cheese; exit 7".to_string();
         let mut daemon = Daemon::start("cook", Path::new("/bin/sh"), &["-c".into(), script], &logs).unwrap();
-        let error = daemon.wait_for("cheese", Duration::from_secs(10), || None::<()>).unwrap_err().to_string();
-        assert!(error.contains("cook ended") && error.contains("out of cheese"), "{error}");
+        let error = daemon
+            .wait_for("cheese", Duration::from_secs(10), || None::<()>)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("cook ended") && error.contains("out of cheese"),
+            "{error}"
+        );
         fs::remove_dir_all(logs).unwrap();
     }
 }

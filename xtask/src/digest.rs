@@ -17,14 +17,22 @@ pub fn sha256_file(file: &Path) -> Result<String> {
 /// SHA-256 of `bytes`, in hexadecimal.
 pub fn sha256(bytes: &[u8]) -> Result<String> {
     let mut command = Command::new("sha256sum");
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("cannot start `sha256sum`")?;
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start `sha256sum`")?;
     child.stdin.take().expect("stdin is piped; qed").write_all(bytes)?;
     let output = child.wait_with_output()?;
     first_word(&String::from_utf8_lossy(&output.stdout))
 }
 
 fn first_word(line: &str) -> Result<String> {
-    Ok(line.split_whitespace().next().with_context(|| format!("sha256sum said {line:?}"))?.to_string())
+    Ok(line
+        .split_whitespace()
+        .next()
+        .with_context(|| format!("sha256sum said {line:?}"))?
+        .to_string())
 }
 
 #[cfg(test)]

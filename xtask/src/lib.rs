@@ -5,7 +5,6 @@
 pub mod daemon;
 pub mod digest;
 
-
 pub mod models;
 pub mod net;
 pub mod process;

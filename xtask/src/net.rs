@@ -38,17 +38,28 @@ pub fn http(port: u16, method: &str, path: &str, body: &[u8]) -> Result<Response
     );
     stream.write_all(&[head.as_bytes(), body].concat())?;
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).with_context(|| format!("{method} {path} on port {port}"))?;
+    stream
+        .read_to_end(&mut answer)
+        .with_context(|| format!("{method} {path} on port {port}"))?;
     parse(&answer).with_context(|| format!("{method} {path} on port {port}"))
 }
 
 fn parse(answer: &[u8]) -> Result<Response> {
     const END_OF_HEAD: &[u8] = b"\r\n\r\n";
-    let end = answer.windows(END_OF_HEAD.len()).position(|window| window == END_OF_HEAD);
+    let end = answer
+        .windows(END_OF_HEAD.len())
+        .position(|window| window == END_OF_HEAD);
     let end = end.context("no complete HTTP head")?;
     let head = String::from_utf8_lossy(&answer[..end]);
-    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).context("no HTTP status")?;
-    Ok(Response { status, body: answer[end + END_OF_HEAD.len()..].to_vec() })
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|code| code.parse().ok())
+        .context("no HTTP status")?;
+    Ok(Response {
+        status,
+        body: answer[end + END_OF_HEAD.len()..].to_vec(),
+    })
 }
 
 /// A node's JSON-RPC on this machine.
@@ -68,8 +79,13 @@ impl Rpc {
     pub fn call(&self, method: &str, params: Value) -> Result<Value> {
         let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
         let response = http(self.port, "POST", "/", request.to_string().as_bytes())?;
-        ensure!(response.status == 200, "{method}: HTTP status {}, expected 200", response.status);
-        let mut answer: Value = serde_json::from_slice(&response.body).with_context(|| format!("{method}: not JSON"))?;
+        ensure!(
+            response.status == 200,
+            "{method}: HTTP status {}, expected 200",
+            response.status
+        );
+        let mut answer: Value =
+            serde_json::from_slice(&response.body).with_context(|| format!("{method}: not JSON"))?;
         if let Some(error) = answer.get("error") {
             bail!("{method}: {error}");
         }
@@ -81,8 +97,11 @@ impl Rpc {
         let head = self.call("chain_getFinalizedHead", json!([]))?;
         let header = self.call("chain_getHeader", json!([head]))?;
         let number = header["number"].as_str().and_then(|number| number.strip_prefix("0x"));
-        u64::from_str_radix(number.with_context(|| format!("header without a number: {header}"))?, 16)
-            .with_context(|| format!("header {header}"))
+        u64::from_str_radix(
+            number.with_context(|| format!("header without a number: {header}"))?,
+            16,
+        )
+        .with_context(|| format!("header {header}"))
     }
 }
 

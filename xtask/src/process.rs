@@ -19,7 +19,9 @@ pub fn display(command: &Command) -> String {
 
 /// Runs `command` with our output; an error if it fails.
 pub fn run(command: &mut Command) -> Result<()> {
-    let status = command.status().with_context(|| format!("cannot start `{}`", display(command)))?;
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start `{}`", display(command)))?;
     if !status.success() {
         bail!("`{}` failed ({status})", display(command));
     }
@@ -28,10 +30,17 @@ pub fn run(command: &mut Command) -> Result<()> {
 
 /// Runs `command` quietly and returns its output; an error, with what it printed, if it fails.
 pub fn output(command: &mut Command) -> Result<String> {
-    let output = command.output().with_context(|| format!("cannot start `{}`", display(command)))?;
+    let output = command
+        .output()
+        .with_context(|| format!("cannot start `{}`", display(command)))?;
     if !output.status.success() {
         let printed = [output.stdout, output.stderr].concat();
-        bail!("`{}` failed ({}):\n{}", display(command), output.status, String::from_utf8_lossy(&printed).trim_end());
+        bail!(
+            "`{}` failed ({}):\n{}",
+            display(command),
+            output.status,
+            String::from_utf8_lossy(&printed).trim_end()
+        );
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

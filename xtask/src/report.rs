@@ -12,7 +12,10 @@ pub(crate) struct Report {
 impl Report {
     /// Starts the clock.
     pub(crate) fn new() -> Self {
-        Self { start: Instant::now(), steps: Cell::new(0) }
+        Self {
+            start: Instant::now(),
+            steps: Cell::new(0),
+        }
     }
 
     /// Announces the next step.

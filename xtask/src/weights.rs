@@ -25,7 +25,9 @@ const NOT_MEASURED: [&str; 4] = ["mock.rs", "tests.rs", "tests", "weights.rs"];
 
 /// The weight file of a pallet's crate.
 pub fn file(pallet: &str) -> PathBuf {
-    workspace::root().join("runtime/src/weights").join(format!("{pallet}.rs"))
+    workspace::root()
+        .join("runtime/src/weights")
+        .join(format!("{pallet}.rs"))
 }
 
 /// Digest of the code of the pallet in `pallets/<folder>`, without comments, mocks and tests.
@@ -39,14 +41,22 @@ pub fn code_digest(folder: &str) -> Result<String> {
         let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
         let name = file.strip_prefix(&source).expect("it was found under `source`; qed");
         code.push_str(&format!("{}\n", name.display()));
-        code.extend(text.lines().map(str::trim).filter(|line| is_code(line)).flat_map(|line| [line, "\n"]));
+        code.extend(
+            text.lines()
+                .map(str::trim)
+                .filter(|line| is_code(line))
+                .flat_map(|line| [line, "\n"]),
+        );
     }
     digest::sha256(code.as_bytes())
 }
 
 /// The digest that a weight file carries, if it carries one.
 pub fn recorded_digest(weights: &str) -> Option<&str> {
-    weights.lines().find_map(|line| line.strip_prefix(DIGEST_LINE)).map(str::trim)
+    weights
+        .lines()
+        .find_map(|line| line.strip_prefix(DIGEST_LINE))
+        .map(str::trim)
 }
 
 fn is_code(line: &str) -> bool {

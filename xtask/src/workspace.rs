@@ -8,7 +8,9 @@ use std::{
 
 /// Root of the repository.
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the manifest lies one folder under the root; qed")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the manifest lies one folder under the root; qed")
 }
 
 /// The one target folder: `CARGO_TARGET_DIR`, or a folder under the user's cache which all clean
@@ -25,7 +27,8 @@ pub fn target_dir() -> Result<PathBuf> {
 pub fn cache_dir() -> Result<PathBuf> {
     let base = match env::var_os("XDG_CACHE_HOME") {
         Some(dir) if !dir.is_empty() => PathBuf::from(dir),
-        _ => PathBuf::from(env::var_os("HOME").context("neither XDG_CACHE_HOME nor HOME is set: set one")?).join(".cache"),
+        _ => PathBuf::from(env::var_os("HOME").context("neither XDG_CACHE_HOME nor HOME is set: set one")?)
+            .join(".cache"),
     };
     Ok(base.join("assay"))
 }
@@ -39,13 +42,18 @@ pub struct Binaries {
 impl Binaries {
     /// Those that `cargo build --release` put into `target_dir`.
     pub fn of_target(target_dir: &Path) -> Self {
-        Self { dir: target_dir.join("release") }
+        Self {
+            dir: target_dir.join("release"),
+        }
     }
 
     /// Those built together with the running test, which lies one folder deeper.
     pub fn of_this_test() -> Result<Self> {
         let test = env::current_exe().context("path of the running test")?;
-        let dir = test.parent().and_then(Path::parent).context("a test lies in <target>/<profile>/deps")?;
+        let dir = test
+            .parent()
+            .and_then(Path::parent)
+            .context("a test lies in <target>/<profile>/deps")?;
         Ok(Self { dir: dir.to_path_buf() })
     }
 
@@ -53,7 +61,10 @@ impl Binaries {
     pub fn path(&self, name: &str) -> Result<PathBuf> {
         let path = self.dir.join(name);
         if !path.is_file() {
-            bail!("{} is not there: `cargo xtask test` (or `cargo build --release --workspace --bins`) builds it", path.display());
+            bail!(
+                "{} is not there: `cargo xtask test` (or `cargo build --release --workspace --bins`) builds it",
+                path.display()
+            );
         }
         Ok(path)
     }

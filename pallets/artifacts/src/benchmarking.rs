@@ -110,5 +110,5 @@ mod benchmarks {
         frame_system::Pallet::<T>::assert_last_event(Event::<T>::Retired { id }.into());
     }
 
-    impl_benchmark_test_suite!(Pallet, crate::mock::ExtBuilder::default().build(), crate::mock::Test);
+    impl_benchmark_test_suite!(Pallet, crate::mock::ExtBuilder.build(), crate::mock::Test);
 }

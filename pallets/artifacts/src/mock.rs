@@ -70,7 +70,6 @@ impl pallet_artifacts::Config for Test {
 }
 
 /// Builds externalities in which Alice and Bob have funds.
-#[derive(Default)]
 pub(crate) struct ExtBuilder;
 
 impl ExtBuilder {

@@ -3,7 +3,6 @@
 //! A runtime uses generated ones; those for `()` are rough and for tests only.
 
 use frame_support::weights::{constants::ParityDbWeight, Weight};
-use sp_core::Get;
 
 /// Weights of the calls.
 pub trait WeightInfo {

@@ -57,7 +57,7 @@ mod tests {
     fn frequencies(entries: &[Entry], rounds: u32) -> Vec<u32> {
         let mut drawn = vec![0; entries.len()];
         for round in 0..rounds {
-            let randomness = sp_core::hashing::blake2_256(&round.to_le_bytes());
+            let randomness = sp_io::hashing::blake2_256(&round.to_le_bytes());
             drawn[draw(entries, randomness).unwrap()] += 1;
         }
         drawn
@@ -84,13 +84,21 @@ mod tests {
     #[test]
     fn draw_should_weigh_by_free_bond() {
         let drawn = frequencies(&[entry(100, 3), entry(300, 3)], 4_000);
-        assert!((900..1_100).contains(&drawn[0]), "expected about a quarter of 4000, got {}", drawn[0]);
+        assert!(
+            (900..1_100).contains(&drawn[0]),
+            "expected about a quarter of 4000, got {}",
+            drawn[0]
+        );
     }
 
     #[test]
     fn draw_should_weigh_by_inverse_square_of_ask() {
         let drawn = frequencies(&[entry(100, 6), entry(100, 3)], 5_000);
-        assert!((880..1_120).contains(&drawn[0]), "expected about a fifth of 5000, got {}", drawn[0]);
+        assert!(
+            (880..1_120).contains(&drawn[0]),
+            "expected about a fifth of 5000, got {}",
+            drawn[0]
+        );
     }
 
     #[test]

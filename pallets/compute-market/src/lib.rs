@@ -83,12 +83,13 @@ pub mod settlement;
 mod submission;
 #[cfg(test)]
 mod tests;
-#[cfg(any(test, feature = "try-runtime"))]
+#[cfg(any(feature = "std", feature = "try-runtime"))]
 mod try_state;
 mod types;
 pub mod weights;
 
 pub use pallet::*;
+pub use queries::{JobInfoOf, MAX_INFOS};
 pub use types::*;
 pub use weights::WeightInfo;
 

@@ -28,7 +28,13 @@ pub fn divide(
     let artifact = price_per_use.min(held - fee);
     let burned = burn_cut.mul_ceil(fee);
     let treasury = treasury_cut.mul_floor(fee).min(fee - burned);
-    PaymentOf { worker: fee - burned - treasury, artifact, treasury, burned, refunded: held - fee - artifact }
+    PaymentOf {
+        worker: fee - burned - treasury,
+        artifact,
+        treasury,
+        burned,
+        refunded: held - fee - artifact,
+    }
 }
 
 /// What each of `payees` workers gets for having been called out in vain.
@@ -112,19 +118,46 @@ mod tests {
     #[test]
     fn divide_should_give_each_its_part() {
         let payment = divide(1_000, 500, 100, Permill::from_percent(10), Permill::from_percent(20));
-        assert_eq!(payment, PaymentOf { worker: 350, artifact: 100, treasury: 50, burned: 100, refunded: 400 });
+        assert_eq!(
+            payment,
+            PaymentOf {
+                worker: 350,
+                artifact: 100,
+                treasury: 50,
+                burned: 100,
+                refunded: 400
+            }
+        );
     }
 
     #[test]
     fn divide_should_round_the_burn_up_and_the_treasury_down() {
         let payment = divide(10, 1, 0, Permill::from_percent(10), Permill::from_percent(5));
-        assert_eq!(payment, PaymentOf { worker: 0, artifact: 0, treasury: 0, burned: 1, refunded: 9 });
+        assert_eq!(
+            payment,
+            PaymentOf {
+                worker: 0,
+                artifact: 0,
+                treasury: 0,
+                burned: 1,
+                refunded: 9
+            }
+        );
     }
 
     #[test]
     fn divide_should_pay_the_worker_before_the_model_when_too_little_is_held() {
         let payment = divide(100, 90, 20, Permill::zero(), Permill::from_percent(10));
-        assert_eq!(payment, PaymentOf { worker: 81, artifact: 10, treasury: 0, burned: 9, refunded: 0 });
+        assert_eq!(
+            payment,
+            PaymentOf {
+                worker: 81,
+                artifact: 10,
+                treasury: 0,
+                burned: 9,
+                refunded: 0
+            }
+        );
     }
 
     #[test]
@@ -140,17 +173,50 @@ mod tests {
     fn parameters_should_be_refused_when_out_of_bounds() {
         assert_eq!(check_parameters(&parameters()), Ok(()));
         let bad = [
-            JobParameters { assign_period: 0, ..parameters() },
-            JobParameters { acknowledge_period: 0, ..parameters() },
-            JobParameters { compute_period: 0, ..parameters() },
-            JobParameters { reveal_delay: 0, ..parameters() },
-            JobParameters { reveal_period: 0, ..parameters() },
-            JobParameters { challenge_period: 0, ..parameters() },
-            JobParameters { retention_period: 0, ..parameters() },
-            JobParameters { units_per_block: 0, ..parameters() },
-            JobParameters { collateral_multiple: 0, ..parameters() },
-            JobParameters { burn_cut: Permill::from_percent(4), ..parameters() },
-            JobParameters { treasury_cut: Permill::from_percent(96), ..parameters() },
+            JobParameters {
+                assign_period: 0,
+                ..parameters()
+            },
+            JobParameters {
+                acknowledge_period: 0,
+                ..parameters()
+            },
+            JobParameters {
+                compute_period: 0,
+                ..parameters()
+            },
+            JobParameters {
+                reveal_delay: 0,
+                ..parameters()
+            },
+            JobParameters {
+                reveal_period: 0,
+                ..parameters()
+            },
+            JobParameters {
+                challenge_period: 0,
+                ..parameters()
+            },
+            JobParameters {
+                retention_period: 0,
+                ..parameters()
+            },
+            JobParameters {
+                units_per_block: 0,
+                ..parameters()
+            },
+            JobParameters {
+                collateral_multiple: 0,
+                ..parameters()
+            },
+            JobParameters {
+                burn_cut: Permill::from_percent(4),
+                ..parameters()
+            },
+            JobParameters {
+                treasury_cut: Permill::from_percent(96),
+                ..parameters()
+            },
         ];
         for parameters in bad {
             assert!(check_parameters(&parameters).is_err(), "{parameters:?} passed");

@@ -70,7 +70,11 @@ pub struct Terms<AccountId> {
 
 impl<AccountId> From<ModelTerms<AccountId, Balance>> for Terms<AccountId> {
     fn from(terms: ModelTerms<AccountId, Balance>) -> Self {
-        Self { owner: terms.owner, price_per_use: terms.price_per_use, profile: terms.profile }
+        Self {
+            owner: terms.owner,
+            price_per_use: terms.price_per_use,
+            profile: terms.profile,
+        }
     }
 }
 
@@ -124,7 +128,10 @@ impl<T: Config> Job<T> {
 
     /// Workers that reported `fault`, oldest first.
     pub fn reporters(&self, fault: Fault) -> impl Iterator<Item = &T::AccountId> {
-        self.attempts.iter().filter(move |attempt| attempt.fault == fault).map(|attempt| &attempt.worker)
+        self.attempts
+            .iter()
+            .filter(move |attempt| attempt.fault == fault)
+            .map(|attempt| &attempt.worker)
     }
 
     /// Last block in which nothing has to be done for this job by itself.

@@ -1,6 +1,8 @@
 //! Ways to use accounts: batches, multisigs, proxies.
 
-use crate::{constants::currency::deposit, Balance, Balances, OriginCaller, Runtime, RuntimeCall, RuntimeEvent, System};
+use crate::{
+    constants::currency::deposit, Balance, Balances, OriginCaller, Runtime, RuntimeCall, RuntimeEvent, System,
+};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{
     parameter_types,
@@ -96,7 +98,13 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
                     | RuntimeCall::VoterList(..)
                     | RuntimeCall::Utility(..)
             ),
-            Self::Compute => matches!(call, RuntimeCall::Utility(..)),
+            Self::Compute => matches!(
+                call,
+                RuntimeCall::Artifacts(..)
+                    | RuntimeCall::Workers(..)
+                    | RuntimeCall::ComputeMarket(..)
+                    | RuntimeCall::Utility(..)
+            ),
         }
     }
 

@@ -6,8 +6,7 @@ use crate::{
         currency::deposit,
         time::{EPOCH_DURATION, SLOT_DURATION},
     },
-    AccountId, Babe, Balance, Balances, Historical, Offences, Runtime, RuntimeEvent, Session,
-    SessionKeys, Staking,
+    AccountId, Babe, Balance, Balances, Historical, Offences, Runtime, RuntimeEvent, Session, SessionKeys, Staking,
 };
 use frame_support::parameter_types;
 use sp_consensus_babe::{AllowedSlots, BabeEpochConfiguration};
@@ -15,8 +14,10 @@ use sp_runtime::traits::{ConvertInto, OpaqueKeys};
 
 /// A quarter of the slots are won by lot; in the others an author is named, so that each slot has
 /// one. Both kinds carry a VRF output, from which jobs are drawn.
-pub const BABE_GENESIS_EPOCH_CONFIG: BabeEpochConfiguration =
-    BabeEpochConfiguration { c: (1, 4), allowed_slots: AllowedSlots::PrimaryAndSecondaryVRFSlots };
+pub const BABE_GENESIS_EPOCH_CONFIG: BabeEpochConfiguration = BabeEpochConfiguration {
+    c: (1, 4),
+    allowed_slots: AllowedSlots::PrimaryAndSecondaryVRFSlots,
+};
 
 parameter_types! {
     /// Length of an epoch in slots.

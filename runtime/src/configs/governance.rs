@@ -2,14 +2,15 @@
 
 use crate::{
     constants::currency::{deposit, ASY},
+    genesis_parameters,
     governance::{
         origins::{self, SlashCanceller},
         slash_review,
         tracks::TracksInfo,
     },
     parameters::{GovernanceDay, ParameterAdmin, RuntimeParameters},
-    genesis_parameters, AccountId, Balance, Balances, BlockNumber, OriginCaller, Preimage, Referenda, Runtime,
-    RuntimeCall, RuntimeEvent, RuntimeHoldReason, RuntimeOrigin, Scheduler, System, Treasury,
+    AccountId, Balance, Balances, BlockNumber, OriginCaller, Preimage, Referenda, Runtime, RuntimeCall, RuntimeEvent,
+    RuntimeHoldReason, RuntimeOrigin, Scheduler, System, Treasury,
 };
 use frame_support::{
     parameter_types,

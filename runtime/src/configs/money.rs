@@ -104,13 +104,8 @@ impl pallet_transaction_payment::Config for Runtime {
     type OnChargeTransaction = FungibleAdapter<Balances, DealWithFees>;
     type WeightToFee = WeightToFee;
     type LengthToFee = ConstantMultiplier<Balance, TransactionByteFee>;
-    type FeeMultiplierUpdate = TargetedFeeAdjustment<
-        Self,
-        TargetBlockFullness,
-        AdjustmentVariable,
-        MinimumMultiplier,
-        MaximumMultiplier,
-    >;
+    type FeeMultiplierUpdate =
+        TargetedFeeAdjustment<Self, TargetBlockFullness, AdjustmentVariable, MinimumMultiplier, MaximumMultiplier>;
     type OperationalFeeMultiplier = ConstU8<5>;
     type WeightInfo = pallet_transaction_payment::weights::SubstrateWeight<Runtime>;
 }
@@ -149,5 +144,5 @@ impl pallet_treasury::Config for Runtime {
     type PayoutPeriod = PayoutPeriod;
     type BlockNumberProvider = System;
     #[cfg(feature = "runtime-benchmarks")]
-    type BenchmarkHelper = crate::benchmarks::TreasuryArguments;
+    type BenchmarkHelper = ();
 }

@@ -197,6 +197,10 @@ impl pallet_referenda::TracksInfo<Balance, BlockNumber> for TracksInfo {
             OriginCaller::Origins(origin) => Some(*origin),
             _ => return Err(()),
         };
-        TRACKS.iter().find(|template| template.origin == wanted).map(|template| template.id).ok_or(())
+        TRACKS
+            .iter()
+            .find(|template| template.origin == wanted)
+            .map(|template| template.id)
+            .ok_or(())
     }
 }

@@ -192,7 +192,7 @@ impl Shape {
                 });
             }
         }
-        if self.hidden_size % self.num_attention_heads != 0 {
+        if !self.hidden_size.is_multiple_of(self.num_attention_heads) {
             return Err(ArchitectureError::Size {
                 field: "num_attention_heads",
                 expected: format!("a divisor of hidden_size {}", self.hidden_size),

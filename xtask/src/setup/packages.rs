@@ -58,7 +58,11 @@ const TOOLS: [Tool; 6] = [
 pub(crate) fn ensure_tools(report: &Report) -> Result<()> {
     let missing: Vec<_> = TOOLS.iter().filter(|tool| !(tool.present)()).collect();
     for tool in &TOOLS {
-        let state = if missing.iter().any(|lacking| lacking.name == tool.name) { "missing" } else { "is there" };
+        let state = if missing.iter().any(|lacking| lacking.name == tool.name) {
+            "missing"
+        } else {
+            "is there"
+        };
         report.say(&format!("{}: {state}", tool.name));
     }
     if missing.is_empty() {
@@ -79,7 +83,11 @@ pub(crate) fn ensure_tools(report: &Report) -> Result<()> {
 
 /// Installs Debian packages, those of them that are not installed.
 pub(crate) fn ensure_packages(report: &Report, packages: &[&'static str]) -> Result<()> {
-    let missing: Vec<_> = packages.iter().copied().filter(|package| !is_installed(package)).collect();
+    let missing: Vec<_> = packages
+        .iter()
+        .copied()
+        .filter(|package| !is_installed(package))
+        .collect();
     if missing.is_empty() {
         report.say(&format!("packages {}: are there", packages.join(" ")));
         return Ok(());
@@ -112,13 +120,17 @@ fn install(report: &Report, packages: &[&str]) -> Result<()> {
     report.say(&format!("installing with apt-get: {list}"));
     let apt = |arguments: &[&str]| -> Result<()> {
         let mut command = as_root("env")?;
-        command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y"]).args(arguments);
+        command
+            .args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y"])
+            .args(arguments);
         // Its hundreds of lines are of interest only if it fails
         process::output(command.stdin(Stdio::inherit())).map(|_| ())
     };
     // A source that is out of reach need not be the one that has them
     if let Err(error) = apt(&["update"]) {
-        report.say(&format!("package lists could not all be renewed, going on with those there are: {error:#}"));
+        report.say(&format!(
+            "package lists could not all be renewed, going on with those there are: {error:#}"
+        ));
     }
     apt(&[&["install", "--no-install-recommends"], packages].concat()).with_context(|| by_hand)
 }

@@ -2,11 +2,7 @@
 
 use crate::report::Report;
 use anyhow::{bail, ensure, Context, Result};
-use std::{
-    path::PathBuf,
-    process::Command,
-    time::Duration,
-};
+use std::{path::PathBuf, process::Command, time::Duration};
 use xtask::process::{self, run_within, succeeds};
 
 /// The release the workspace is written for (`rust-version` in Cargo.toml).
@@ -53,7 +49,9 @@ pub(super) fn suffices(version: &str) -> bool {
 
 /// Folder of the toolchain in use.
 pub(super) fn sysroot() -> Result<PathBuf> {
-    Ok(PathBuf::from(process::output(Command::new("rustc").args(["--print", "sysroot"]))?.trim()))
+    Ok(PathBuf::from(
+        process::output(Command::new("rustc").args(["--print", "sysroot"]))?.trim(),
+    ))
 }
 
 /// Triple of this machine, as the compiler names it.
@@ -72,6 +70,8 @@ mod tests {
         assert_eq!(release("rustc 1.95.0 (59807616e 2026-04-14)"), Some((1, 95)));
         assert_eq!(release("rustc 1.97.0-nightly (59807616e 2026-04-14)"), Some((1, 97)));
         assert_eq!(release("no compiler"), None);
-        assert!(!suffices("rustc 1.85.0 (4d91de4e4 2025-02-17) (built from a source tarball)"));
+        assert!(!suffices(
+            "rustc 1.85.0 (4d91de4e4 2025-02-17) (built from a source tarball)"
+        ));
     }
 }

@@ -54,16 +54,21 @@ pub(super) fn ensure(report: &Report) -> Result<Option<String>> {
         return Ok(None);
     }
     if is_linked() && check(Some(TOOLCHAIN)).is_ok() {
-        report.say(&format!("{TARGET}: is there, by Debian's compiler (toolchain {TOOLCHAIN})"));
+        report.say(&format!(
+            "{TARGET}: is there, by Debian's compiler (toolchain {TOOLCHAIN})"
+        ));
         return Ok(Some(TOOLCHAIN.into()));
     }
     report.say(&format!("{TARGET}: adding it by rustup"));
     let mut add = Command::new("rustup");
-    let added = process::run_within(add.args(["target", "add", TARGET]), rust::DOWNLOAD_LIMIT).and_then(|()| check(None));
+    let added =
+        process::run_within(add.args(["target", "add", TARGET]), rust::DOWNLOAD_LIMIT).and_then(|()| check(None));
     let Err(error) = added else { return Ok(None) };
     report.say(&format!("rustup could not: {error:#}"));
     report.say("making it with Debian's compiler instead");
-    ensure_debian(report).map(Some).with_context(|| format!("install by hand: `rustup target add {TARGET}`"))
+    ensure_debian(report)
+        .map(Some)
+        .with_context(|| format!("install by hand: `rustup target add {TARGET}`"))
 }
 
 fn ensure_debian(report: &Report) -> Result<String> {
@@ -93,8 +98,10 @@ fn ensure_debian(report: &Report) -> Result<String> {
 }
 
 fn is_linked() -> bool {
-    process::output(Command::new("rustup").args(["toolchain", "list"]))
-        .is_ok_and(|list| list.lines().any(|line| line.split_whitespace().next() == Some(TOOLCHAIN)))
+    process::output(Command::new("rustup").args(["toolchain", "list"])).is_ok_and(|list| {
+        list.lines()
+            .any(|line| line.split_whitespace().next() == Some(TOOLCHAIN))
+    })
 }
 
 /// Debian does not package the linker for WASM where its compiler looks for it; rustup's does.
@@ -107,7 +114,11 @@ fn link_lld(report: &Report) -> Result<()> {
         return Ok(());
     }
     let from = place(&rust::sysroot()?, &host);
-    ensure!(from.exists(), "no {}: `rustup component add rustc` by hand", from.display());
+    ensure!(
+        from.exists(),
+        "no {}: `rustup component add rustc` by hand",
+        from.display()
+    );
     report.say(&format!("{}: linking to {}", to.display(), from.display()));
     let folder = to.parent().expect("rust-lld lies in a folder; qed");
     process::output(packages::as_root("mkdir")?.arg("-p").arg(folder))?;
@@ -165,7 +176,9 @@ struct Scratch {
 
 impl Scratch {
     fn new(name: &str) -> Result<Self> {
-        let dir = workspace::target_dir()?.join("xtask").join(format!("{name}-{}", std::process::id()));
+        let dir = workspace::target_dir()?
+            .join("xtask")
+            .join(format!("{name}-{}", std::process::id()));
         fs::create_dir_all(dir.join("src")).with_context(|| format!("cannot make {}", dir.display()))?;
         Ok(Self { dir })
     }
@@ -173,7 +186,10 @@ impl Scratch {
     /// An empty library, or one with as much in it as linking needs.
     fn write_crate(&self, linked: bool) -> Result<()> {
         let (kind, code) = if linked {
-            ("cdylib", "#![no_std]\n#[panic_handler]\nfn panic(_: &core::panic::PanicInfo<'_>) -> ! {\n    loop {}\n}\n")
+            (
+                "cdylib",
+                "#![no_std]\n#[panic_handler]\nfn panic(_: &core::panic::PanicInfo<'_>) -> ! {\n    loop {}\n}\n",
+            )
         } else {
             ("rlib", "#![no_std]\n")
         };
