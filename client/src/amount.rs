@@ -40,7 +40,10 @@ pub fn parse(text: &str) -> Result<Balance, AmountError> {
     let whole: Balance = whole.parse().map_err(|_| too_large())?;
     let padded = format!("{fraction:0<width$}", width = DECIMALS as usize);
     let fraction: Balance = padded.parse().map_err(|_| too_large())?;
-    whole.checked_mul(ASY).and_then(|whole| whole.checked_add(fraction)).ok_or_else(too_large)
+    whole
+        .checked_mul(ASY)
+        .and_then(|whole| whole.checked_add(fraction))
+        .ok_or_else(too_large)
 }
 
 /// Writes an amount exactly, as in `0.5 ASY`; [`parse`] reads it back.
@@ -77,15 +80,24 @@ mod tests {
 
     #[test]
     fn amount_should_be_refused_when_not_a_plain_decimal() {
-        for text in ["", " ", ".", "1.", ".5", "-1", "+1", "1e3", "1,5", "1.2.3", "1_000", "ASY", "1 000", "٣"] {
+        for text in [
+            "", " ", ".", "1.", ".5", "-1", "+1", "1e3", "1,5", "1.2.3", "1_000", "ASY", "1 000", "٣",
+        ] {
             assert_eq!(parse(text), Err(AmountError::Invalid(text.into())), "{text}");
         }
     }
 
     #[test]
     fn amount_should_be_refused_when_too_precise_or_too_large() {
-        assert_eq!(parse("0.0000000000001"), Err(AmountError::TooPrecise("0.0000000000001".into())));
-        for text in ["340282366920938463463374607.431768211456", "1000000000000000000000000000", &"9".repeat(50)] {
+        assert_eq!(
+            parse("0.0000000000001"),
+            Err(AmountError::TooPrecise("0.0000000000001".into()))
+        );
+        for text in [
+            "340282366920938463463374607.431768211456",
+            "1000000000000000000000000000",
+            &"9".repeat(50),
+        ] {
             assert_eq!(parse(text), Err(AmountError::TooLarge(text.into())), "{text}");
         }
     }

@@ -72,7 +72,11 @@ impl Keypair {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 // What looks like a secret must not end up in an error message.
                 let looks_secret = spec.contains(' ') || spec.starts_with("0x");
-                let spec = if looks_secret { "something that looks like a secret".into() } else { spec.into() };
+                let spec = if looks_secret {
+                    "something that looks like a secret".into()
+                } else {
+                    spec.into()
+                };
                 return Err(KeyError::NotFound { spec });
             }
             Err(error) => return Err(KeyError::Io { path, error }),
@@ -97,12 +101,17 @@ impl Keypair {
     }
 
     fn from_uri(uri: &str, from: &str) -> Result<Self, KeyError> {
-        let invalid = |reason: String| KeyError::Invalid { from: from.into(), reason };
+        let invalid = |reason: String| KeyError::Invalid {
+            from: from.into(),
+            reason,
+        };
         if uri.is_empty() {
             return Err(invalid("it is empty".into()));
         }
         let uri = SecretUri::from_str(uri).map_err(|error| invalid(error.to_string()))?;
-        sr25519::Keypair::from_uri(&uri).map(Self).map_err(|error| invalid(error.to_string()))
+        sr25519::Keypair::from_uri(&uri)
+            .map(Self)
+            .map_err(|error| invalid(error.to_string()))
     }
 }
 
@@ -113,7 +122,10 @@ fn check_permissions(path: &std::path::Path, metadata: &fs::Metadata) -> Result<
     if mode & 0o077 == 0 {
         Ok(())
     } else {
-        Err(KeyError::Exposed { path: path.into(), mode })
+        Err(KeyError::Exposed {
+            path: path.into(),
+            mode,
+        })
     }
 }
 
@@ -156,7 +168,11 @@ mod tests {
             "0xe5be9a5092b81bca64be81d212e7f2f9eba183bb7a90954f7b76361f6edb5c0a",
         ] {
             let (_dir, path) = file(content, 0o600);
-            assert_eq!(Keypair::load(&path).unwrap().account().to_ss58check(), ALICE, "{content}");
+            assert_eq!(
+                Keypair::load(&path).unwrap().account().to_ss58check(),
+                ALICE,
+                "{content}"
+            );
         }
     }
 

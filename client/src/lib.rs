@@ -2,11 +2,13 @@
 //!
 //! - [`chain`]: a connection to a node that outlives the node's restarts; typed calls, runtime
 //!   APIs at any block, streams of blocks, transactions that are followed until they are in a block.
+//! - [`inference`]: texts through a model, by way of the chain.
 //! - [`keys`]: signing keys from files and development URIs.
 //! - [`amount`]: amounts of ASY as people write them.
 
 pub mod amount;
 pub mod chain;
+pub mod inference;
 pub mod keys;
 
 use assay_blobs::BlobId;
@@ -36,5 +38,8 @@ pub fn blob_id(blob: &BlobRef) -> BlobId {
 
 /// A stored blob's id as the chain refers to it.
 pub fn blob_ref(id: &BlobId) -> BlobRef {
-    BlobRef { hash: Hash::from(id.hash.0), size: id.size }
+    BlobRef {
+        hash: Hash::from(id.hash.0),
+        size: id.size,
+    }
 }

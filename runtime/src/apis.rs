@@ -2,19 +2,18 @@
 
 use crate::{
     configs::consensus::{EpochDuration, BABE_GENESIS_EPOCH_CONFIG},
-    genesis_config_presets, AccountId, Artifacts, AuthorityDiscovery, Babe, Balance, Block, BlockNumber, ComputeMarket,
-    Executive, Grandpa, Historical, InherentDataExt, Nonce, Runtime, RuntimeCall, RuntimeEvent, RuntimeGenesisConfig,
-    SessionKeys, Staking, System, TransactionPayment, UncheckedExtrinsic, Workers, VERSION,
+    extrinsics, genesis_config_presets, AccountId, Artifacts, AuthorityDiscovery, Babe, Balance, Block, BlockNumber,
+    ComputeMarket, Executive, Grandpa, Historical, InherentDataExt, Nonce, Runtime, RuntimeCall, RuntimeGenesisConfig,
+    SessionKeys, Staking, System, TransactionPayment, Workers, VERSION,
 };
-use alloc::vec::Vec;
+use alloc::{string::String, vec::Vec};
 use assay_types::{ArtifactId, ArtifactInfo, Estimate, EstimateError, JobId, JobInfo, JobSpec, Submission, WorkerInfo};
-use codec::{DecodeLimit, Encode};
+use codec::Encode;
 use frame_support::{
     genesis_builder_helper::{build_state, get_preset},
-    traits::{Get, KeyOwnerProofSystem},
+    traits::KeyOwnerProofSystem,
     weights::Weight,
 };
-use frame_system::Phase;
 use pallet_grandpa::AuthorityId as GrandpaId;
 use pallet_transaction_payment::{FeeDetails, RuntimeDispatchInfo};
 use sp_api::impl_runtime_apis;
@@ -23,38 +22,12 @@ use sp_consensus_babe::AuthorityId as BabeId;
 use sp_core::{crypto::KeyTypeId, OpaqueMetadata, H256};
 use sp_inherents::{CheckInherentsResult, InherentData};
 use sp_runtime::{
-    generic::Preamble,
     traits::{Block as BlockT, NumberFor},
     transaction_validity::{TransactionSource, TransactionValidity},
     ApplyExtrinsicResult, ExtrinsicInclusionMode,
 };
 use sp_session::OpaqueGeneratedSessionKeys;
 use sp_version::RuntimeVersion;
-
-/// The job that `extrinsic` submits, if it is signed and does nothing else. A batch or a proxied call
-/// does more: who sends one looks for its jobs by [`submitted_in`].
-fn submission(extrinsic: &[u8]) -> Option<Submission> {
-    let extrinsic =
-        UncheckedExtrinsic::decode_all_with_depth_limit(frame_support::MAX_EXTRINSIC_DEPTH, &mut &*extrinsic).ok()?;
-    match (&extrinsic.preamble, extrinsic.function) {
-        (
-            Preamble::Signed(..),
-            RuntimeCall::ComputeMarket(pallet_compute_market::Call::submit { spec, max_fee: _ }),
-        ) => Some(Submission { spec }),
-        _ => None,
-    }
-}
-
-/// Jobs submitted by extrinsic `index` of this block, whichever way.
-fn submitted_in(index: u32) -> Vec<JobId> {
-    System::read_events_no_consensus()
-        .filter(|record| record.phase == Phase::ApplyExtrinsic(index))
-        .filter_map(|record| match record.event {
-            RuntimeEvent::ComputeMarket(pallet_compute_market::Event::Submitted { job, .. }) => Some(job),
-            _ => None,
-        })
-        .collect()
-}
 
 impl_runtime_apis! {
     impl sp_api::Core<Block> for Runtime {
@@ -304,11 +277,15 @@ impl_runtime_apis! {
         }
 
         fn submission(extrinsic: Vec<u8>) -> Option<Submission> {
-            submission(&extrinsic)
+            extrinsics::submission(&extrinsic)
         }
 
         fn submitted_in(index: u32) -> Vec<JobId> {
-            submitted_in(index)
+            extrinsics::submitted_in(index)
+        }
+
+        fn failure_of(index: u32) -> Option<String> {
+            extrinsics::failure_of(index)
         }
     }
 
@@ -336,7 +313,7 @@ impl_runtime_apis! {
 
         fn dispatch_benchmark(
             config: frame_benchmarking::BenchmarkConfig,
-        ) -> Result<Vec<frame_benchmarking::BenchmarkBatch>, alloc::string::String> {
+        ) -> Result<Vec<frame_benchmarking::BenchmarkBatch>, String> {
             crate::benchmarks::dispatch(config)
         }
     }

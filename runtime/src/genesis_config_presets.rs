@@ -1,11 +1,7 @@
 //! The chains that can be started by name.
 
 use crate::{
-    configs::{
-        consensus::BABE_GENESIS_EPOCH_CONFIG,
-        money::TreasuryAccount,
-        staking::{MaxActiveValidators, MaxElectableTargets},
-    },
+    configs::{consensus::BABE_GENESIS_EPOCH_CONFIG, money::TreasuryAccount, staking::MaxElectableTargets},
     constants::currency::ASY,
     parameters::DEFAULT_MARKET,
     AccountId, BabeConfig, Balance, BalancesConfig, GenesisParametersConfig, RuntimeGenesisConfig, SessionConfig,
@@ -13,9 +9,12 @@ use crate::{
 };
 use alloc::{format, vec, vec::Vec};
 use assay_types::JobParameters;
-use frame_support::{build_struct_json_patch, traits::Get};
+use frame_support::build_struct_json_patch;
+use pallet_grandpa::AuthorityId as GrandpaId;
 use pallet_staking::{Forcing, StakerStatus};
 use serde_json::Value;
+use sp_authority_discovery::AuthorityId as AuthorityDiscoveryId;
+use sp_consensus_babe::AuthorityId as BabeId;
 use sp_core::{crypto::get_public_from_string_or_panic, sr25519};
 use sp_genesis_builder::{PresetId, DEV_RUNTIME_PRESET, LOCAL_TESTNET_RUNTIME_PRESET};
 use sp_keyring::Sr25519Keyring;
@@ -51,9 +50,9 @@ impl Validator {
         Self {
             stash: get_public_from_string_or_panic::<sr25519::Public>(&format!("{name}//stash")).into(),
             keys: SessionKeys {
-                babe: get_public_from_string_or_panic(name),
-                grandpa: get_public_from_string_or_panic(name),
-                authority_discovery: get_public_from_string_or_panic(name),
+                babe: get_public_from_string_or_panic::<BabeId>(name),
+                grandpa: get_public_from_string_or_panic::<GrandpaId>(name),
+                authority_discovery: get_public_from_string_or_panic::<AuthorityDiscoveryId>(name),
             },
         }
     }

@@ -12,11 +12,13 @@
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![recursion_limit = "512"]
+// The macro that puts the pallets together makes items without documentation, here in the root.
+// The modules have theirs checked.
+#![allow(missing_docs)]
 
 extern crate alloc;
 
 #[cfg(feature = "std")]
-#[allow(missing_docs)]
 mod wasm {
     include!(concat!(env!("OUT_DIR"), "/wasm_binary.rs"));
 }
@@ -26,12 +28,21 @@ pub use wasm::*;
 pub mod apis;
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarks;
+#[warn(missing_docs)]
 pub mod configs;
+#[warn(missing_docs)]
 pub mod constants;
+#[warn(missing_docs)]
+pub mod extrinsics;
+#[warn(missing_docs)]
 pub mod genesis_config_presets;
+#[warn(missing_docs)]
 pub mod genesis_parameters;
+#[warn(missing_docs)]
 pub mod governance;
+#[warn(missing_docs)]
 pub mod parameters;
+#[warn(missing_docs)]
 pub mod randomness;
 #[cfg(test)]
 mod tests;

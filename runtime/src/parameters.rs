@@ -7,7 +7,7 @@
 use crate::{
     constants::time::{DAYS, HOURS, MINUTES},
     governance::origins::MarketAdmin,
-    BlockNumber, Runtime, RuntimeOrigin,
+    AccountId, BlockNumber, Runtime, RuntimeOrigin,
 };
 use assay_types::{JobParameters, WorkUnits};
 use frame_support::{
@@ -214,6 +214,11 @@ pub fn governance_day_entry(blocks: BlockNumber) -> RuntimeParameters {
     RuntimeParameters::Governance(governance::Parameters::Day(governance::Day, Some(blocks)))
 }
 
+/// Whether `origin` passes `Check`; what more it says does not matter.
+fn ensure<Check: EnsureOrigin<RuntimeOrigin>>(origin: RuntimeOrigin) -> Result<(), RuntimeOrigin> {
+    Check::try_origin(origin).map(|_| ())
+}
+
 /// Who may set which parameter: Root all, [`MarketAdmin`] those of the market.
 pub struct ParameterAdmin;
 
@@ -222,10 +227,8 @@ impl EnsureOriginWithArg<RuntimeOrigin, RuntimeParametersKey> for ParameterAdmin
 
     fn try_origin(origin: RuntimeOrigin, key: &RuntimeParametersKey) -> Result<(), RuntimeOrigin> {
         match key {
-            RuntimeParametersKey::Market(_) => {
-                EitherOfDiverse::<EnsureRoot<_>, MarketAdmin>::try_origin(origin).map(|_| ())
-            }
-            RuntimeParametersKey::Governance(_) => EnsureRoot::try_origin(origin).map(|_| ()),
+            RuntimeParametersKey::Market(_) => ensure::<EitherOfDiverse<EnsureRoot<AccountId>, MarketAdmin>>(origin),
+            RuntimeParametersKey::Governance(_) => ensure::<EnsureRoot<AccountId>>(origin),
         }
     }
 

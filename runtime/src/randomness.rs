@@ -4,7 +4,7 @@ use crate::Runtime;
 use assay_types::traits::DrawRandomness;
 use codec::{Decode, Encode};
 use sp_consensus_babe::{digests::PreDigest, BABE_ENGINE_ID};
-use sp_core::hashing::blake2_256;
+use sp_io::hashing::blake2_256;
 
 /// Separates draws from anything else that is hashed.
 const DOMAIN: &[u8] = b"assay/draw/1";

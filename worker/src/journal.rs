@@ -1,16 +1,18 @@
 //! What must outlive the process: outcome, salt and commitment of each attempt, on disk before the
 //! commitment goes on chain.
 //!
-//! One file an attempt, `<state>/<genesis>/<job>-<attempt>.json`, written once and never changed,
-//! so that an attempt has one commitment whatever happens. A file comes into being whole (written
+//! One file an attempt, `<state>/<genesis>/<job>-<attempt>-<spec>.json`, written once and never
+//! changed, so that an attempt has one commitment whatever happens. A file comes into being whole (written
 //! under another name, flushed, then linked), and is deleted once the chain has finalized the
 //! attempt's end. The folder is named by the genesis block, so that the jobs of a chain that was
 //! wiped are not taken for those of the new one.
 
-use assay_types::{commitment, JobId, Outcome};
+use assay_client::{AccountId, Job};
+use assay_types::{commitment, JobId, JobSpec, Outcome};
+use codec::Encode;
 use rand::RngCore;
 use serde::{Deserialize, Serialize};
-use sp_core::{crypto::AccountId32, H256};
+use sp_core::H256;
 use std::{
     fs::{self, File, TryLockError},
     io::{self, Write},
@@ -36,6 +38,21 @@ pub(crate) struct Key {
     pub(crate) job: JobId,
     /// Which attempt at it.
     pub(crate) attempt: u32,
+    /// Digest of what is asked. After a reorganisation an id may be that of another job, whose
+    /// result is another one.
+    pub(crate) spec: H256,
+}
+
+impl Key {
+    /// The attempt that `job` is in.
+    pub(crate) fn of(job: &Job) -> Self {
+        Self { job: job.id, attempt: job.attempt, spec: digest(&job.spec) }
+    }
+}
+
+/// Digest of what a job asks.
+pub(crate) fn digest(spec: &JobSpec) -> H256 {
+    H256(blake3::hash(&spec.encode()).into())
 }
 
 /// Why the journal cannot be used.
@@ -65,7 +82,7 @@ pub(crate) struct Entry {
     #[serde(flatten)]
     pub(crate) key: Key,
     /// Cold account the commitment is bound to.
-    pub(crate) worker: AccountId32,
+    pub(crate) worker: AccountId,
     /// What will be revealed.
     pub(crate) outcome: Outcome,
     /// What opens the commitment.
@@ -79,22 +96,17 @@ pub(crate) struct Entry {
 pub(crate) struct Journal {
     folder: PathBuf,
     genesis: H256,
-    worker: AccountId32,
+    worker: AccountId,
     /// Unlocked by the system when the process ends, however it ends.
     _lock: File,
 }
 
 impl Journal {
     /// Opens the journal in `state` for `worker` on the chain with this genesis block.
-    pub(crate) fn open(state: &Path, genesis: H256, worker: AccountId32) -> Result<Self, JournalError> {
+    pub(crate) fn open(state: &Path, genesis: H256, worker: AccountId) -> Result<Self, JournalError> {
         let folder = state.join(hex::encode(genesis));
         fs::create_dir_all(&folder).map_err(at(&folder))?;
-        let path = state.join(LOCK);
-        let lock = File::create(&path).map_err(at(&path))?;
-        lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => JournalError::Locked { folder: state.into() },
-            TryLockError::Error(source) => JournalError::Io { path, source },
-        })?;
+        let lock = lock(state)?;
         sync_folder(state)?;
         for path in files(&folder, UNFINISHED)? {
             fs::remove_file(&path).map_err(at(&path))?;
@@ -147,7 +159,8 @@ impl Journal {
     }
 
     fn path(&self, key: Key) -> PathBuf {
-        self.folder.join(format!("{}-{}.{ENTRY}", key.job, key.attempt))
+        let Key { job, attempt, spec } = key;
+        self.folder.join(format!("{job}-{attempt}-{}.{ENTRY}", hex::encode(&spec[..8])))
     }
 
     fn read(&self, path: &Path) -> Result<Option<Entry>, JournalError> {
@@ -158,7 +171,7 @@ impl Journal {
         };
         let problem = match serde_json::from_slice::<Entry>(&content) {
             Ok(entry) if self.path(entry.key) != path => "it is about another attempt than its name says".into(),
-            Ok(entry) if !self.opens(&entry) => "outcome and salt do not give its commitment".into(),
+            Ok(entry) if !self.opens(&entry) => "outcome and salt do not give a commitment of this worker".into(),
             Ok(entry) => return Ok(Some(entry)),
             Err(error) => error.to_string(),
         };
@@ -170,7 +183,26 @@ impl Journal {
 
     fn opens(&self, entry: &Entry) -> bool {
         let Entry { key, worker, outcome, salt, commitment: expected } = entry;
-        commitment(&self.genesis, key.job, key.attempt, worker.as_ref(), outcome, &salt.0) == *expected
+        *worker == self.worker && commitment(&self.genesis, key.job, key.attempt, worker.as_ref(), outcome, &salt.0) == *expected
+    }
+}
+
+/// Whether a process works with this state folder.
+pub(crate) fn is_locked(state: &Path) -> Result<bool, JournalError> {
+    match lock(state) {
+        Ok(_) => Ok(false),
+        Err(JournalError::Locked { .. }) => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+fn lock(state: &Path) -> Result<File, JournalError> {
+    let path = state.join(LOCK);
+    let lock = File::create(&path).map_err(at(&path))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(JournalError::Locked { folder: state.into() }),
+        Err(TryLockError::Error(source)) => Err(JournalError::Io { path, source }),
     }
 }
 

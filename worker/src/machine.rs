@@ -3,9 +3,10 @@
 //! Nothing is remembered here. After a restart the chain's view of each job and the journal's
 //! entry for it lead to the same decision as if nothing had happened.
 
-use crate::{journal::Entry, Job};
+use crate::journal::Entry;
+use assay_client::{AccountId, Job};
 use assay_types::{Outcome, Phase, UnavailableBlob};
-use sp_core::{crypto::AccountId32, H256};
+use sp_core::H256;
 
 /// How far this worker is with its part of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +99,7 @@ pub(crate) enum Decision {
 
 /// Decides about `job` as it is at block `best`, which is also the latest block: a transaction
 /// sent now is in block `best + 1` at the earliest.
-pub(crate) fn decide(job: &Job, me: &AccountId32, best: u32, work: &Work, draining: bool) -> Decision {
+pub(crate) fn decide(job: &Job, me: &AccountId, best: u32, work: &Work, draining: bool) -> Decision {
     use Decision::{Do, Stop, Wait};
     if job.phase.is_ended() {
         return Stop(Reason::Done);

@@ -2,16 +2,16 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::Job;
-use assay_types::{BlobRef, JobSpec, Outcome, Phase, Status};
+use assay_client::{AccountId, Job, Worker};
+use assay_types::{ArtifactId, BlobRef, JobSpec, Outcome, Phase, Status};
 use codec::Decode;
-use sp_core::{crypto::AccountId32, H256};
+use sp_core::H256;
 
 /// Cold account of the worker under test.
-pub(crate) const ME: AccountId32 = AccountId32::new([1; 32]);
+pub(crate) const ME: AccountId = AccountId::new([1; 32]);
 
 /// Another worker's.
-pub(crate) const OTHER: AccountId32 = AccountId32::new([2; 32]);
+pub(crate) const OTHER: AccountId = AccountId::new([2; 32]);
 
 /// The result of every test job.
 pub(crate) fn outcome() -> Outcome {
@@ -31,10 +31,10 @@ pub(crate) fn outcome_with(tokens: u32) -> Outcome {
 }
 
 /// A job in its first attempt.
-pub(crate) fn job(id: u64, phase: Phase<AccountId32, u128, u32>) -> Job {
+pub(crate) fn job(id: u64, phase: Phase<AccountId, u128, u32>) -> Job {
     Job {
         id,
-        submitter: AccountId32::new([9; 32]),
+        submitter: AccountId::new([9; 32]),
         spec: JobSpec { artifact: 0, input: BlobRef { hash: H256::zero(), size: 24 }, sequences: 1, max_tokens: 4 },
         max_fee: 10,
         held: 10,
@@ -47,5 +47,23 @@ pub(crate) fn job(id: u64, phase: Phase<AccountId32, u128, u32>) -> Job {
         removed_after: None,
         // Numbers of 48 bytes together, all zero: nothing here looks at them.
         parameters: Decode::decode(&mut &[0; 48][..]).unwrap(),
+    }
+}
+
+/// The record of the worker under test, whose hot key is [`OTHER`].
+pub(crate) fn worker(chilled: bool, ready: &[ArtifactId]) -> Worker {
+    Worker {
+        account: ME,
+        hot_key: OTHER,
+        endpoint: b"http://here".to_vec(),
+        bond: 1,
+        locked: 0,
+        ask: 1,
+        chilled,
+        ready: ready.to_vec(),
+        active_jobs: 0,
+        settled: 0,
+        delivered_units: 0,
+        missed: 0,
     }
 }

@@ -5,16 +5,19 @@
 //! lost at any time: a new tracker with the journal's entries goes on where the old one was.
 
 use crate::{
-    journal::{Entry, Key},
+    journal::{digest, Entry, Key},
     machine::{decide, Decision, Reason, Step, Work},
-    Job,
 };
+use assay_client::{AccountId, Job};
 use assay_types::{Fault, JobId, Phase};
-use sp_core::crypto::AccountId32;
 use std::collections::{BTreeMap, HashMap};
 
 /// Blocks after which a step that has shown no effect is taken again.
 const PATIENCE: u32 = 4;
+
+/// Blocks after which an attempt is forgotten that the finalized chain does not know: those in
+/// which the transaction that made the job could still be included again after a reorganisation.
+const FORGET_AFTER: u32 = 256;
 
 /// An attempt in hand.
 #[derive(Debug)]
@@ -24,8 +27,7 @@ struct Tracked {
     sent: Option<Sent>,
     /// Why nothing is done for it, as the log was told.
     stopped: Option<Reason>,
-    /// Best block at which it was first looked at. Once a later block is final, the chain's
-    /// finalized state must know the job.
+    /// Best block at which it was first looked at.
     since: Option<u32>,
 }
 
@@ -62,7 +64,7 @@ pub(crate) enum End {
     GivenUp(Fault),
     /// The submitter cancelled the job, or it expired.
     Dropped,
-    /// The chain has no record of the job any more.
+    /// The chain has no record of the job, or not any more.
     Forgotten,
 }
 
@@ -83,7 +85,7 @@ impl End {
 /// The jobs in hand.
 #[derive(Debug)]
 pub(crate) struct Tracker {
-    me: AccountId32,
+    me: AccountId,
     attempts: BTreeMap<Key, Tracked>,
     /// Latest best block seen.
     best: u32,
@@ -92,7 +94,7 @@ pub(crate) struct Tracker {
 
 impl Tracker {
     /// Takes up where the journal's entries leave off.
-    pub(crate) fn new(me: AccountId32, entries: Vec<Entry>) -> Self {
+    pub(crate) fn new(me: AccountId, entries: Vec<Entry>) -> Self {
         let attempts = entries.into_iter().map(|entry| (entry.key, Tracked::from(entry))).collect();
         Self { me, attempts, best: 0, draining: false }
     }
@@ -137,13 +139,13 @@ impl Tracker {
     /// Lets go of the attempts that have ended for good, given the jobs' state at finalized block
     /// `number`.
     pub(crate) fn on_finalized(&mut self, number: u32, jobs: &HashMap<JobId, Job>) -> Vec<(Key, End)> {
-        let known = |tracked: &Tracked| tracked.since.is_some_and(|since| since <= number);
+        let forgotten = |since: u32| number.saturating_sub(since) >= FORGET_AFTER;
         let ended: Vec<_> = self
             .attempts
             .iter()
-            .filter_map(|(key, tracked)| match jobs.get(&key.job) {
+            .filter_map(|(key, tracked)| match jobs.get(&key.job).filter(|job| digest(&job.spec) == key.spec) {
                 Some(job) => end(job, key.attempt, &self.me).map(|end| (*key, end)),
-                None => known(tracked).then_some((*key, End::Forgotten)),
+                None => tracked.since.is_some_and(forgotten).then_some((*key, End::Forgotten)),
             })
             .collect();
         for (key, _) in &ended {
@@ -158,7 +160,7 @@ impl Tracker {
             Phase::Running { worker, .. } | Phase::Committed { worker, .. } => *worker == self.me,
             _ => false,
         };
-        let stopped = |job: &Job| self.attempts.get(&key_of(job)).is_some_and(|tracked| tracked.stopped.is_some());
+        let stopped = |job: &Job| self.attempts.get(&Key::of(job)).is_some_and(|tracked| tracked.stopped.is_some());
         jobs.iter().filter(mine).filter(|job| !stopped(job)).count()
     }
 
@@ -168,7 +170,7 @@ impl Tracker {
     }
 
     fn look_at(&mut self, job: &Job) -> Option<Effect> {
-        let key = key_of(job);
+        let key = Key::of(job);
         let ours = job.phase.worker() == Some(&self.me);
         let tracked = match self.attempts.get_mut(&key) {
             Some(tracked) => tracked,
@@ -211,13 +213,8 @@ impl From<Entry> for Tracked {
     }
 }
 
-/// The attempt that a job is in.
-pub(crate) fn key_of(job: &Job) -> Key {
-    Key { job: job.id, attempt: job.attempt }
-}
-
 /// How the attempt ended, if it has.
-fn end(job: &Job, attempt: u32, me: &AccountId32) -> Option<End> {
+fn end(job: &Job, attempt: u32, me: &AccountId) -> Option<End> {
     if let Some(given_up) = job.attempts.get(attempt as usize) {
         return Some(match &job.phase {
             Phase::Failed { fault, .. } if attempt as usize + 1 == job.attempts.len() => End::Failed(*fault),
@@ -234,7 +231,7 @@ fn end(job: &Job, attempt: u32, me: &AccountId32) -> Option<End> {
 }
 
 fn report(key: Key, reason: Reason) {
-    let Key { job, attempt } = key;
+    let Key { job, attempt, .. } = key;
     match reason {
         Reason::Done | Reason::NotOurs => {
             tracing::debug!(target: "worker::jobs", job, attempt, ?reason, "nothing more to do");

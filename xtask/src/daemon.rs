@@ -127,7 +127,7 @@ impl Daemon {
     /// Ends it at once with SIGKILL, as a power failure would.
     pub fn kill(mut self) -> Result<()> {
         let group = self.keeper.id().to_string();
-        crate::process::run(Command::new("sh").args(["-c", "kill -KILL -- \"-$1\"", "sh", &group]))?;
+        crate::process::run(Command::new("sh").args(["-c", "kill -s KILL -- \"-$1\"", "sh", &group]))?;
         self.keeper
             .wait()
             .with_context(|| format!("waiting for {}", self.name))?;

@@ -4,6 +4,8 @@
 
 pub mod daemon;
 pub mod digest;
+pub mod js;
+pub mod localnet;
 
 pub mod models;
 pub mod net;

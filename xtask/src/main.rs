@@ -1,11 +1,14 @@
 //! `cargo xtask`: set-up, demo, tests and weights.
 
+mod cargo;
+mod checks;
+mod measure;
 mod report;
 mod setup;
 
-use anyhow::Result;
 use clap::{Parser, Subcommand};
 use report::Report;
+use std::process::ExitCode;
 
 /// Everything that is done with this repository. Each command installs what it needs.
 #[derive(Parser)]
@@ -19,11 +22,24 @@ struct Arguments {
 enum Command {
     /// Brings this machine to a state in which everything builds. Does nothing twice.
     Setup,
+    /// Everything that CI runs: formatting, lints, tests, the real runtime, the whole system.
+    Test,
+    /// Measures the weights of our pallets and writes them into the runtime.
+    Weights,
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
     let report = Report::new();
-    match Arguments::parse().command {
+    let done = match Arguments::parse().command {
         Command::Setup => setup::run(&report).map(|_| ()),
+        Command::Test => checks::run(&report),
+        Command::Weights => measure::run(&report),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nerror, after {}: {error:#}", report.elapsed().trim());
+            ExitCode::FAILURE
+        }
     }
 }

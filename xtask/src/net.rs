@@ -3,18 +3,27 @@
 use anyhow::{bail, ensure, Context, Result};
 use serde_json::{json, Value};
 use std::{
+    collections::BTreeSet,
     io::{Read, Write},
     net::{Ipv4Addr, TcpListener, TcpStream},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 /// How long a local server may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A port of this machine that nobody listens on now.
+/// A port of this machine that nobody listens on now, and that this process has not given out yet.
 pub fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port on 127.0.0.1")?;
-    Ok(listener.local_addr()?.port())
+    static GIVEN_OUT: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut given_out = GIVEN_OUT.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port on 127.0.0.1")?;
+        let port = listener.local_addr()?.port();
+        if given_out.insert(port) {
+            return Ok(port);
+        }
+    }
 }
 
 /// An HTTP answer.

@@ -58,6 +58,8 @@ pub fn run_within(command: &mut Command, limit: Duration) -> Result<()> {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
+        // What it says of its own innards is of no use here
+        .env_remove("RUST_BACKTRACE")
         .spawn()
         .with_context(|| format!("cannot start `{}`", display(command)))?;
     let mut stderr = child.stderr.take().expect("stderr is piped; qed");

@@ -9,6 +9,8 @@ use crate::report::Report;
 use anyhow::Result;
 use xtask::models;
 
+pub(crate) use wasm::TOOLCHAIN_VARIABLE;
+
 /// What later steps must know of the machine.
 #[derive(Debug)]
 pub(crate) struct Machine {
@@ -24,4 +26,10 @@ pub(crate) fn run(report: &Report) -> Result<Machine> {
     let wasm_toolchain = wasm::ensure(report)?;
     models::fetch_minilm(|line| report.say(line))?;
     Ok(Machine { wasm_toolchain })
+}
+
+/// Makes the C library there that reads C headers, which the measuring program's database needs to
+/// be built.
+pub(crate) fn ensure_libclang(report: &Report) -> Result<()> {
+    packages::ensure_packages(report, &["libclang-dev"])
 }

@@ -99,6 +99,8 @@ pub enum ChainError {
         code: i32,
         /// What it says.
         message: String,
+        /// What it adds for programs.
+        data: Option<serde_json::Value>,
     },
     /// The node has no such block, or no longer its state.
     #[error("the node does not have {what}")]
@@ -156,39 +158,63 @@ impl ChainError {
 
     /// Whether the chain or its node answered, and said no.
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Dispatch { .. } | Self::Refused { .. } | Self::Expired { .. } | Self::Displaced { .. })
+        matches!(
+            self,
+            Self::Dispatch { .. } | Self::Refused { .. } | Self::Expired { .. } | Self::Displaced { .. }
+        )
     }
 
     /// Pallet and name of the error with which the chain refused a transaction.
     pub fn pallet_error(&self) -> Option<(&str, &str)> {
         match self {
-            Self::Dispatch { failure: DispatchFailure { pallet: Some(pallet), error, .. }, .. } => {
-                Some((pallet, error))
-            }
+            Self::Dispatch {
+                failure:
+                    DispatchFailure {
+                        pallet: Some(pallet),
+                        error,
+                        ..
+                    },
+                ..
+            } => Some((pallet, error)),
             _ => None,
         }
     }
 
     pub(super) fn decode(what: impl Into<String>, reason: impl fmt::Display) -> Self {
-        Self::Decode { what: what.into(), reason: reason.to_string() }
+        Self::Decode {
+            what: what.into(),
+            reason: reason.to_string(),
+        }
     }
 
     /// An error of the RPC client while asking `method` of the node at `url`.
     pub(super) fn rpc(url: &str, method: &str, error: rpcs::Error) -> Self {
         match error {
             rpcs::Error::User(error) => {
-                let data = error.data.as_deref().map(|data| data.get().trim_matches('"').to_owned());
-                let message = match data {
-                    Some(data) if !data.is_empty() && data != "null" => format!("{}: {data}", error.message),
+                let data = error.data.and_then(|data| serde_json::from_str(data.get()).ok());
+                // The transaction pool puts the reason there, in words.
+                let message = match &data {
+                    Some(serde_json::Value::String(reason)) => format!("{}: {reason}", error.message),
                     _ => error.message,
                 };
-                Self::Rpc { method: method.into(), code: error.code, message }
+                Self::Rpc {
+                    method: method.into(),
+                    code: error.code,
+                    message,
+                    data,
+                }
             }
             rpcs::Error::Client(error) => match error.downcast::<ChainError>() {
                 Ok(ours) => *ours,
-                Err(error) => Self::Connection { url: url.into(), reason: root_cause(error.as_ref()) },
+                Err(error) => Self::Connection {
+                    url: url.into(),
+                    reason: root_cause(error.as_ref()),
+                },
             },
-            rpcs::Error::DisconnectedWillReconnect(reason) => Self::Connection { url: url.into(), reason },
+            rpcs::Error::DisconnectedWillReconnect(reason) => Self::Connection {
+                url: url.into(),
+                reason,
+            },
             error => Self::decode(format!("the result of {method}"), error),
         }
     }
@@ -198,7 +224,10 @@ impl ChainError {
         let mut cause: Option<&(dyn StdError + 'static)> = Some(&error);
         while let Some(inner) = cause {
             if let Some(rpcs::Error::Client(lost)) = inner.downcast_ref::<rpcs::Error>() {
-                return Self::Connection { url: url.into(), reason: root_cause(lost.as_ref()) };
+                return Self::Connection {
+                    url: url.into(),
+                    reason: root_cause(lost.as_ref()),
+                };
             }
             cause = inner.source();
         }
@@ -222,7 +251,11 @@ mod tests {
     use super::*;
 
     fn failure(pallet: Option<&str>, docs: &str) -> DispatchFailure {
-        DispatchFailure { pallet: pallet.map(Into::into), error: "InputTooLarge".into(), docs: docs.into() }
+        DispatchFailure {
+            pallet: pallet.map(Into::into),
+            error: "InputTooLarge".into(),
+            docs: docs.into(),
+        }
     }
 
     #[test]
@@ -235,7 +268,10 @@ mod tests {
     #[test]
     fn pallet_error_should_be_told_when_a_pallet_refused() {
         let call = "ComputeMarket.submit".to_string();
-        let error = ChainError::Dispatch { call, failure: failure(Some("ComputeMarket"), "") };
+        let error = ChainError::Dispatch {
+            call,
+            failure: failure(Some("ComputeMarket"), ""),
+        };
         assert_eq!(error.pallet_error(), Some(("ComputeMarket", "InputTooLarge")));
         assert!(error.is_refusal() && !error.is_connection());
     }
@@ -245,10 +281,15 @@ mod tests {
         let user = rpcs::UserError {
             code: 1010,
             message: "Invalid Transaction".into(),
-            data: Some(serde_json::value::RawValue::from_string("\"Transaction is outdated\"".into()).unwrap()),
+            data: Some(rpcs::client::RawValue::from_string("\"Transaction is outdated\"".into()).unwrap()),
         };
         let error = ChainError::rpc("ws://x", "author_submitExtrinsic", rpcs::Error::User(user));
-        assert!(error.to_string().ends_with("error 1010: Invalid Transaction: Transaction is outdated"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .ends_with("error 1010: Invalid Transaction: Transaction is outdated"),
+            "{error}"
+        );
     }
 
     #[test]

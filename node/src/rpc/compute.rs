@@ -14,7 +14,7 @@ pub(crate) use server::Compute;
 
 use assay_runtime::AccountId;
 use assay_types::{
-    view::{Decimal, EstimateView, JobSpecView, JobUpdate, JobView, WorkerView},
+    view::{Decimal, EstimateView, JobSpecView, JobView, WorkerView},
     ArtifactId, JobId,
 };
 use jsonrpsee::proc_macros::rpc;
@@ -62,6 +62,6 @@ pub(crate) trait ComputeSubscriptionApi {
     ///
     /// Ends when the job's record is gone from the finalized chain. Refused where neither the best
     /// nor the finalized chain has a record of the job. A client that does not keep up is cut off.
-    #[subscription(name = "subscribeJob" => "job", unsubscribe = "unsubscribeJob", item = JobUpdate)]
+    #[subscription(name = "subscribeJob" => "job", unsubscribe = "unsubscribeJob", item = assay_types::view::JobUpdate)]
     fn subscribe_job(&self, id: JobId);
 }

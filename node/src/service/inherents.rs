@@ -1,8 +1,8 @@
 //! What a block's author puts into it unasked: slot and time.
 
 use assay_runtime::{opaque::Block, Hash};
-use sc_consensus_babe::SlotDuration;
 use sp_consensus_babe::inherents::InherentDataProvider as SlotProvider;
+use sp_consensus_babe::SlotDuration;
 use sp_inherents::CreateInherentDataProviders;
 use sp_timestamp::InherentDataProvider as TimestampProvider;
 

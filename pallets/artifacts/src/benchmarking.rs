@@ -2,7 +2,6 @@
 
 use crate::{Artifacts, BalanceOf, Call, Config, Event, NextId, Pallet};
 use assay_types::{ArtifactId, BlobRef, ModelProfile};
-use codec::Encode;
 use frame_benchmarking::v2::*;
 use frame_support::{
     assert_ok,
@@ -12,7 +11,7 @@ use frame_support::{
     },
 };
 use frame_system::RawOrigin;
-use sp_core::{hashing::blake2_256, H256};
+use sp_core::H256;
 
 /// Deposits that an owner of benchmarked models is given at once.
 const FUNDED_DEPOSITS: u32 = 2;
@@ -25,7 +24,7 @@ fn fund<T: Config>(owner: &T::AccountId) {
 
 /// A package like no other's yet.
 fn package<T: Config>() -> BlobRef {
-    let hash = H256(blake2_256(&("benchmark", NextId::<T>::get()).encode()));
+    let hash = H256::from_low_u64_be(NextId::<T>::get().into());
     BlobRef {
         hash,
         size: T::MaxPackageSize::get(),

@@ -53,19 +53,28 @@ impl<T: Config> Pallet<T> {
                 .iter()
                 .take_while(|id| Self::work_off_entry(**id, cursor, now, meter))
                 .count();
-            if done < page.len() {
-                if done > 0 {
-                    let rest = page.into_inner().split_off(done);
-                    Agenda::<T>::insert(cursor, BoundedVec::truncate_from(rest));
-                }
+            if !Self::shorten_page(cursor, page, done) {
                 break;
-            }
-            if done > 0 {
-                Agenda::<T>::remove(cursor);
             }
             cursor.saturating_inc();
         }
         Cursor::<T>::put(cursor);
+    }
+
+    /// Takes the first `done` entries off the `page` of `block`; true if none is left.
+    pub(crate) fn shorten_page(
+        block: BlockNumberFor<T>,
+        page: BoundedVec<JobId, T::MaxDuePerBlock>,
+        done: usize,
+    ) -> bool {
+        let rest = page.into_inner().split_off(done);
+        let empty = rest.is_empty();
+        if done > 0 && empty {
+            Agenda::<T>::remove(block);
+        } else if done > 0 {
+            Agenda::<T>::insert(block, BoundedVec::truncate_from(rest));
+        }
+        empty
     }
 
     /// Does what is due for the job that the agenda lists under `block`. False if `meter` does not

@@ -13,7 +13,9 @@ use frame_support::{defensive, pallet_prelude::DispatchResult};
 use frame_system::pallet_prelude::BlockNumberFor;
 use sp_runtime::{traits::One, Saturating};
 
-/// Blocks between two draws for a job for which nobody was free.
+/// Least number of blocks between two draws for a job for which nobody was free. The longer the
+/// job has waited, the longer the next pause: half of that time. (Why: else a few hundred jobs that
+/// only a worker of their submitter could take, and does not, would use up the hook's weight.)
 pub(crate) const REDRAW_INTERVAL: u32 = 3;
 
 impl<T: Config> Pallet<T> {
@@ -50,8 +52,10 @@ impl<T: Config> Pallet<T> {
             .and_then(|randomness| draw(&entries, randomness))
             .map(|index| candidates.swap_remove(index));
         let Some(worker) = drawn else {
+            let waited = now.saturating_add(job.parameters.assign_period).saturating_sub(until);
+            let pause = (waited / 2u32.into()).max(REDRAW_INTERVAL.into());
             let last = until.saturating_add(One::one());
-            Self::list_or_report(id, job, now.saturating_add(REDRAW_INTERVAL.into()).min(last));
+            Self::list_or_report(id, job, now.saturating_add(pause).min(last));
             return Ok(());
         };
 

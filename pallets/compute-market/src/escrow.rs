@@ -3,7 +3,11 @@
 //! `Job::held` and `Job::deposit` are changed here and nowhere else, together with the holds they
 //! account for.
 
-use crate::{Balance, Config, Error, Event, HoldReason, Job, Pallet, PaymentOf};
+use crate::{
+    settlement::{call_out, divide},
+    submission::tokens_in,
+    Balance, Config, Error, Event, HoldReason, Job, Pallet, PaymentOf,
+};
 use assay_types::JobId;
 use codec::MaxEncodedLen;
 use frame_support::{
@@ -15,6 +19,7 @@ use frame_support::{
         Get,
     },
 };
+use sp_runtime::{helpers_128bit::multiply_by_rational_with_rounding, Rounding};
 
 impl<T: Config> Pallet<T> {
     /// Deposit for one job's record, without the tip: the job and its entry under the submitter.
@@ -86,8 +91,7 @@ impl<T: Config> Pallet<T> {
     /// Pays each of `workers` the call-out fee and reports it. One that cannot receive it goes
     /// without.
     pub(crate) fn pay_call_outs(id: JobId, job: &mut Job<T>, workers: &[T::AccountId]) {
-        let fee = job.held.saturating_sub(job.terms.price_per_use);
-        let amount = crate::settlement::call_out(T::CallOutFee::get(), fee, workers.len() as u32);
+        let amount = call_out(T::CallOutFee::get(), Self::pay_for_run(job), workers.len() as u32);
         for worker in workers.iter().filter(|_| amount > 0) {
             if Self::pay(HoldReason::Fee, &job.submitter, worker, amount) {
                 job.held -= amount;
@@ -98,6 +102,23 @@ impl<T: Config> Pallet<T> {
                 });
             }
         }
+    }
+
+    /// What a worker would be paid for running the job, going by what is held and by the tokens that
+    /// its input should have.
+    fn pay_for_run(job: &Job<T>) -> Balance {
+        let most = job.held.saturating_sub(job.terms.price_per_use);
+        let (tokens, max_tokens) = (tokens_in(&job.spec).unwrap_or_default(), job.spec.max_tokens);
+        let fee = multiply_by_rational_with_rounding(most, tokens.into(), max_tokens.into(), Rounding::Down);
+        let parameters = &job.parameters;
+        divide(
+            most,
+            fee.unwrap_or_default(),
+            0,
+            parameters.treasury_cut,
+            parameters.burn_cut,
+        )
+        .worker
     }
 
     /// Gives all that is held back and returns how much the submitter got.

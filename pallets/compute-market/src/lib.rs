@@ -48,8 +48,9 @@
 //!
 //! **The draw.** `draw.rs`. It happens in the hook alone: a call could be wrapped, and reverted if
 //! its outcome is not the wanted one. And it happens in a block after that of the submission (or of the
-//! end of the earlier attempt), so that who submits cannot know the randomness. A worker gets one
-//! attempt at a job.
+//! end of the earlier attempt), so that who submits cannot know the randomness. The block's
+//! author knows it first, and could give its block up for another draw; that costs it the block. A
+//! worker gets one attempt at a job. For a job that nobody can take, draws become rarer.
 //!
 //! **Escrow.** Two holds of the submitter: [`HoldReason::Fee`], for worker and model, and
 //! [`HoldReason::Deposit`], for the record. The fee's hold is the submitter's limit while no worker
@@ -467,7 +468,10 @@ pub mod pallet {
             assert!(T::MaxAttempts::get() > 0, "without an attempt no job can be assigned");
             assert!(T::MaxDuePerBlock::get() > 0, "without an entry no job can be listed");
             assert!(T::MaxSequences::get() > 0, "without a sequence no job has an input");
-            assert!(T::MaxInputSize::get() >= 12, "the smallest input is one sequence of one token: 12 bytes");
+            assert!(
+                T::MaxInputSize::get() >= 12,
+                "the smallest input is one sequence of one token: 12 bytes"
+            );
             let minimum = T::Currency::minimum_balance();
             assert!(
                 T::ExpireTip::get() >= minimum && T::CallOutFee::get() >= minimum,
@@ -484,9 +488,18 @@ pub mod pallet {
             let overhead = T::WeightInfo::on_idle_base()
                 .saturating_add(T::WeightInfo::agenda_page())
                 .saturating_add(T::WeightInfo::agenda_entry());
-            for action in [Action::Draw, Action::GiveUp, Action::Missed, Action::Settle, Action::Remove] {
+            for action in [
+                Action::Draw,
+                Action::GiveUp,
+                Action::Missed,
+                Action::Settle,
+                Action::Remove,
+            ] {
                 let needed = overhead.saturating_add(Self::weight_of(action));
-                assert!(needed.all_lte(block), "{action:?} takes {needed}, a block has {block}: it would never run");
+                assert!(
+                    needed.all_lte(block),
+                    "{action:?} takes {needed}, a block has {block}: it would never run"
+                );
             }
         }
 

@@ -116,7 +116,11 @@ pub struct BlockRandomness;
 impl DrawRandomness for BlockRandomness {
     fn draw(subject: &[u8]) -> Option<[u8; 32]> {
         let seed = Seed::get()?;
-        Some(blake2_256(&codec::Encode::encode(&(seed, System::block_number(), subject))))
+        Some(blake2_256(&codec::Encode::encode(&(
+            seed,
+            System::block_number(),
+            subject,
+        ))))
     }
 }
 
@@ -185,7 +189,10 @@ pub(crate) struct ExtBuilder {
 
 impl Default for ExtBuilder {
     fn default() -> Self {
-        Self { asks: vec![ASK], bond: BOND }
+        Self {
+            asks: vec![ASK],
+            bond: BOND,
+        }
     }
 }
 
@@ -219,8 +226,15 @@ impl ExtBuilder {
         .expect("the genesis is well-formed");
         let mut ext = sp_io::TestExternalities::from(storage);
         ext.execute_with(|| {
-            let profile = ModelProfile { units_per_token: ASK_UNITS, max_sequence: 16, dimensions: 6 };
-            let package = BlobRef { hash: H256::repeat_byte(1), size: 100 };
+            let profile = ModelProfile {
+                units_per_token: ASK_UNITS,
+                max_sequence: 16,
+                dimensions: 6,
+            };
+            let package = BlobRef {
+                hash: H256::repeat_byte(1),
+                size: 100,
+            };
             assert_ok!(Artifacts::register_model(
                 RuntimeOrigin::signed(OWNER),
                 package,
@@ -251,15 +265,30 @@ pub(crate) fn check_invariants() {
     Market::do_try_state().expect("the market's invariants hold");
     Workers::do_try_state().expect("the workers' invariants hold");
     Artifacts::do_try_state().expect("the artifacts' invariants hold");
-    let sum: Balance = frame_system::Account::<Test>::iter_values().map(|info| info.data.free + info.data.reserved).sum();
-    assert_eq!(sum, Balances::total_issuance(), "accounts add up to what has been issued");
+    let sum: Balance = frame_system::Account::<Test>::iter_values()
+        .map(|info| info.data.free + info.data.reserved)
+        .sum();
+    assert_eq!(
+        sum,
+        Balances::total_issuance(),
+        "accounts add up to what has been issued"
+    );
 }
 
 /// Registers a worker that has [`MODEL`] ready.
 pub(crate) fn register(worker: &AccountId, bond: Balance, ask: Balance) {
     let signed = RuntimeOrigin::signed(worker.clone());
-    assert_ok!(Workers::register(signed.clone(), hot(worker), Default::default(), bond, ask));
-    assert_ok!(Workers::validate_artifacts(signed, vec![MODEL].try_into().expect("one fits")));
+    assert_ok!(Workers::register(
+        signed.clone(),
+        hot(worker),
+        Default::default(),
+        bond,
+        ask
+    ));
+    assert_ok!(Workers::validate_artifacts(
+        signed,
+        vec![MODEL].try_into().expect("one fits")
+    ));
 }
 
 /// Ends the current block, with its hook, and begins the next, until `block` has begun.
@@ -284,7 +313,10 @@ pub(crate) fn spec() -> JobSpec {
     let words = 1 + sequences + TOKENS;
     JobSpec {
         artifact: MODEL,
-        input: BlobRef { hash: H256::repeat_byte(7), size: 4 * u64::from(words) },
+        input: BlobRef {
+            hash: H256::repeat_byte(7),
+            size: 4 * u64::from(words),
+        },
         sequences,
         max_tokens: MAX_TOKENS,
     }
@@ -349,7 +381,10 @@ pub(crate) const SALT: [u8; 32] = [9; 32];
 
 /// The trace that goes with `outcome`.
 pub(crate) fn traced(outcome: Outcome) -> Outcome {
-    Outcome { trace: H256(*blake3::hash(&outcome.trace_header()).as_bytes()), ..outcome }
+    Outcome {
+        trace: H256(*blake3::hash(&outcome.trace_header()).as_bytes()),
+        ..outcome
+    }
 }
 
 /// A result of [`spec`].
@@ -367,12 +402,26 @@ pub(crate) fn outcome() -> Outcome {
 /// A failure to run [`spec`].
 pub(crate) fn failure(status: Status) -> Outcome {
     let nothing = H256(*blake3::hash(&[]).as_bytes());
-    traced(Outcome { status, tokens: 0, result: nothing, trace: nothing, delivered: nothing, delivered_size: 0 })
+    traced(Outcome {
+        status,
+        tokens: 0,
+        result: nothing,
+        trace: nothing,
+        delivered: nothing,
+        delivered_size: 0,
+    })
 }
 
 /// The commitment of `worker` to `outcome`.
 pub(crate) fn commitment_of(worker: &AccountId, id: JobId, outcome: &Outcome) -> H256 {
-    commitment(&Market::genesis(), id, attempt_of(id), &worker.clone().into(), outcome, &SALT)
+    commitment(
+        &Market::genesis(),
+        id,
+        attempt_of(id),
+        &worker.clone().into(),
+        outcome,
+        &SALT,
+    )
 }
 
 pub(crate) fn acknowledge(worker: &AccountId, id: JobId) -> DispatchResult {
@@ -397,7 +446,9 @@ pub(crate) fn cancel(who: &AccountId, id: JobId) -> DispatchResult {
 }
 
 pub(crate) fn expire(who: &AccountId, id: JobId) -> DispatchResult {
-    Market::expire(RuntimeOrigin::signed(who.clone()), id).map(|_| ()).map_err(|failed| failed.error)
+    Market::expire(RuntimeOrigin::signed(who.clone()), id)
+        .map(|_| ())
+        .map_err(|failed| failed.error)
 }
 
 /// Stops the hook, as full blocks would.

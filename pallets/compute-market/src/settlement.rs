@@ -39,10 +39,10 @@ pub fn divide(
 
 /// What each of `payees` workers gets for having been called out in vain.
 ///
-/// Never more than half of what the run would have paid, `fee`: else a worker would rather report
-/// than run, as long as nobody checks its report.
-pub fn call_out(call_out_fee: Balance, fee: Balance, payees: u32) -> Balance {
-    call_out_fee.min(fee / Balance::from(payees.max(2)))
+/// Never more than half of what the run would have paid, `pay_for_run`: else a worker would rather
+/// report than run, as long as nobody checks its report.
+pub fn call_out(call_out_fee: Balance, pay_for_run: Balance, payees: u32) -> Balance {
+    call_out_fee.min(pay_for_run / Balance::from(payees.max(2)))
 }
 
 /// Why `parameters` cannot be a job's, if they cannot.
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn call_out_should_never_pay_more_than_half_of_the_fee() {
+    fn call_out_should_never_pay_more_than_half_of_the_run() {
         assert_eq!(call_out(10, 1_000, 1), 10);
         assert_eq!(call_out(10, 10, 1), 5);
         assert_eq!(call_out(10, 10, 2), 5);

@@ -137,10 +137,8 @@ impl<T: Config> Pallet<T> {
     /// Pays `amount` off a worker's hold and returns what was paid: nothing if `beneficiary` cannot be
     /// paid, as when it would be left with less than the existential deposit.
     fn pay_off_hold(worker: &T::AccountId, beneficiary: &T::AccountId, amount: Balance) -> Balance {
-        if T::Currency::can_deposit(beneficiary, amount, Provenance::Extant)
-            .into_result()
-            .is_err()
-        {
+        let receivable = T::Currency::can_deposit(beneficiary, amount, Provenance::Extant);
+        if amount == 0 || receivable.into_result().is_err() {
             return 0;
         }
         T::Currency::transfer_on_hold(
@@ -245,13 +243,10 @@ impl<T: Config> WorkersTrait<T::AccountId, Balance> for Pallet<T> {
             })?;
             let paid = Self::pay_off_hold(worker, beneficiary, to_beneficiary.min(taken));
             let burned = taken.saturating_sub(paid);
-            T::Currency::burn_held(
-                &HoldReason::Bond.into(),
-                worker,
-                burned,
-                Precision::Exact,
-                Fortitude::Force,
-            )?;
+            if burned > 0 {
+                let reason = HoldReason::Bond.into();
+                T::Currency::burn_held(&reason, worker, burned, Precision::Exact, Fortitude::Force)?;
+            }
 
             let beneficiary = beneficiary.clone();
             Self::deposit_event(Event::Forfeited {

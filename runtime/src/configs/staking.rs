@@ -2,8 +2,8 @@
 
 use super::money::TreasuryAccount;
 use crate::{
-    constants::currency::EXISTENTIAL_DEPOSIT, governance::origins::StakingAdmin, AccountId, Balance, Balances,
-    BlockNumber, Runtime, RuntimeEvent, RuntimeHoldReason, Session, Staking, Timestamp, VoterList,
+    constants::currency::EXISTENTIAL_DEPOSIT, governance::origins::StakingAdmin, AccountId, Balance, Balances, Runtime,
+    RuntimeEvent, RuntimeHoldReason, Session, Staking, Timestamp, VoterList,
 };
 use frame_election_provider_support::{
     bounds::{ElectionBounds, ElectionBoundsBuilder},
@@ -42,9 +42,9 @@ const fn bag_thresholds() -> [VoteWeight; BAGS] {
     thresholds
 }
 
+// New tokens in a year, as a part of all, by the part that is staked: most when half is, so
+// that there is reason neither to leave the chain unsafe nor to stake everything.
 pallet_staking_reward_curve::build! {
-    /// New tokens in a year, as a part of all, by the part that is staked: most when half is, so
-    /// that there is reason neither to leave the chain unsafe nor to stake everything.
     const REWARD_CURVE: PiecewiseLinear<'static> = curve!(
         min_inflation: 0_025_000,
         max_inflation: 0_100_000,

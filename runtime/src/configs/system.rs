@@ -2,7 +2,7 @@
 
 use crate::{
     constants::time::SLOT_DURATION, AccountId, Babe, Balance, Block, BlockNumber, Hash, Nonce, PalletInfo, Runtime,
-    RuntimeCall, RuntimeEvent, RuntimeOrigin, RuntimeTask, System, UncheckedExtrinsic, VERSION,
+    RuntimeCall, RuntimeEvent, RuntimeOrigin, RuntimeTask, UncheckedExtrinsic, VERSION,
 };
 use frame_support::{
     derive_impl,

@@ -1,1 +1,13 @@
-//! Tests of the runtime as a whole.
+//! Tests of the runtime as a whole: genesis, blocks with real signatures and digests, fees,
+//! parameters, governance.
+
+#![allow(clippy::unwrap_used)]
+
+mod blocks;
+mod calls;
+mod chain;
+mod fees;
+mod governance;
+mod parameters;
+mod presets;
+mod transactions;

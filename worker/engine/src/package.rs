@@ -110,7 +110,7 @@ pub enum ManifestError {
     #[error("manifest: expected at most {MAX_MANIFEST} bytes, got {got}; is this blob a model package?")]
     TooLarge {
         /// Its size.
-        got: usize,
+        got: u64,
     },
     /// Another version.
     #[error("manifest: expected version {VERSION}, got {got}; a newer assay may read it")]
@@ -184,7 +184,9 @@ impl Manifest {
             version: u64,
         }
         if bytes.len() > MAX_MANIFEST {
-            return Err(ManifestError::TooLarge { got: bytes.len() });
+            return Err(ManifestError::TooLarge {
+                got: bytes.len() as u64,
+            });
         }
         let Versioned { version } = serde_json::from_slice(bytes)?;
         if version != u64::from(VERSION) {

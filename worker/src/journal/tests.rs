@@ -6,7 +6,7 @@ use super::*;
 use crate::testing::{outcome, outcome_with, ME, OTHER};
 
 const GENESIS: H256 = H256::repeat_byte(7);
-const KEY: Key = Key { job: 4, attempt: 1 };
+const KEY: Key = Key { job: 4, attempt: 1, spec: H256::repeat_byte(6) };
 
 fn open(state: &Path) -> Journal {
     Journal::open(state, GENESIS, ME).unwrap()
@@ -41,6 +41,16 @@ fn record_should_draw_another_salt_for_each_attempt() {
 }
 
 #[test]
+fn record_should_not_be_that_of_another_job_which_had_the_id_before() {
+    let state = tempfile::tempdir().unwrap();
+    let journal = open(state.path());
+    let before = journal.record(KEY, outcome()).unwrap();
+    let after = journal.record(Key { spec: H256::repeat_byte(8), ..KEY }, outcome_with(2)).unwrap();
+    assert_eq!(after.outcome, outcome_with(2));
+    assert_eq!(journal.load().unwrap(), [before, after]);
+}
+
+#[test]
 fn entries_should_never_be_half_written_when_the_process_dies() {
     let state = tempfile::tempdir().unwrap();
     let whole = serde_json::to_vec(&open(state.path()).record(KEY, outcome()).unwrap()).unwrap();
@@ -72,7 +82,7 @@ fn entries_should_never_be_half_written_when_the_process_dies() {
 fn damaged_entries_should_be_put_aside_when_the_disk_failed() {
     let state = tempfile::tempdir().unwrap();
     let journal = open(state.path());
-    let sound = journal.record(Key { job: 5, attempt: 0 }, outcome()).unwrap();
+    let sound = journal.record(Key { job: 5, ..KEY }, outcome()).unwrap();
     let path = journal.path(KEY);
     let forged = Entry { salt: H256::zero(), key: KEY, ..sound.clone() };
     let misnamed = serde_json::to_vec(&sound).unwrap();

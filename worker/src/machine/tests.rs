@@ -17,7 +17,7 @@ const SALT: H256 = H256::repeat_byte(3);
 
 /// Every state of the work, with a result under [`OURS`].
 fn works() -> [Work; 7] {
-    let key = Key { job: 7, attempt: 0 };
+    let key = Key { job: 7, attempt: 0, spec: H256::zero() };
     [
         Work::NotBegun,
         Work::Fetching,
@@ -29,7 +29,7 @@ fn works() -> [Work; 7] {
     ]
 }
 
-type Phase = assay_types::Phase<AccountId32, u128, u32>;
+type Phase = assay_types::Phase<AccountId, u128, u32>;
 
 fn assigned(until: u32) -> Phase {
     Phase::Assigned { worker: ME, until }

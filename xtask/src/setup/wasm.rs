@@ -213,7 +213,6 @@ impl Scratch {
         };
         command
             .args([subcommand, "--release"])
-            // Outside the repository's folder its settings do not apply
             .current_dir(&self.dir)
             .env("CARGO_TARGET_DIR", self.dir.join("target"))
             .env_remove("RUSTFLAGS")

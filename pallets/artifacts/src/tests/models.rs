@@ -53,7 +53,10 @@ fn note_use_should_count_a_retired_model_too() {
 
 // A defect of the market: stops a debug build, and does nothing in a release build.
 #[test]
-#[cfg_attr(debug_assertions, should_panic(expected = "a settled job used a model that is not registered"))]
+#[cfg_attr(
+    debug_assertions,
+    should_panic(expected = "a settled job used a model that is not registered")
+)]
 fn note_use_should_be_a_defect_when_there_is_no_such_artifact() {
     ExtBuilder.build_and_execute(|| Artifacts::note_use(0, ED));
 }

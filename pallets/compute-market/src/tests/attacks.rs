@@ -1,17 +1,18 @@
 //! Attacks on the market, one by one, and what becomes of them.
 
 use crate::{mock::*, Error, TIP_GRACE};
-use assay_types::{commitment, Fault, Outcome, Phase, Status, UnavailableBlob};
+use assay_types::{commitment, Fault, JobSpec, Outcome, Phase, Status, UnavailableBlob};
 use frame_support::{
     assert_noop, assert_ok,
     traits::{fungible::Inspect, LockableCurrency, WithdrawReasons},
 };
 use sp_core::H256;
-use sp_runtime::Permill;
 
 /// What a worker and its submitter own together, holds included.
 fn wealth(of: &[&AccountId]) -> u128 {
-    of.iter().map(|who| <Balances as Inspect<AccountId>>::total_balance(who)).sum()
+    of.iter()
+        .map(|who| <Balances as Inspect<AccountId>>::total_balance(who))
+        .sum()
 }
 
 #[test]
@@ -103,23 +104,33 @@ fn worker_and_submitter_in_one_hand_should_lose_by_forfeiting() {
 
 #[test]
 fn false_claim_of_a_malformed_input_should_pay_less_than_running_it() {
-    for ask in [2, 10, ASK, 4 * ASK - 10] {
-        let earned = |outcome: Outcome| {
-            let mut earned = 0;
-            ExtBuilder::default().asks(&[ask]).build_and_execute(|| {
-                set_parameters(|parameters| parameters.treasury_cut = Permill::zero());
-                let (_, worker) = revealed(&outcome);
-                let before = free(&worker);
-                run(default_parameters().challenge_period + 2);
-                earned = free(&worker) - before;
-            });
-            earned
-        };
-        let (claimed, run) = (earned(failure(Status::MalformedInput)), earned(outcome()));
-        assert!(
-            claimed < run,
-            "at an ask of {ask}: {claimed} for the claim, {run} for the run"
-        );
+    // What a worker earns for `outcome` of a job with 8 tokens, at `ask` for each.
+    let earned = |outcome: &Outcome, ask: u128, max_tokens: u32| {
+        let mut earned = 0;
+        ExtBuilder::default().asks(&[ask]).build_and_execute(|| {
+            let spec = JobSpec { max_tokens, ..spec() };
+            assert_ok!(Market::submit(RuntimeOrigin::signed(ALICE), spec, 10 * MAX_FEE));
+            run(2);
+            let worker = worker_of(0);
+            assert_ok!(acknowledge(&worker, 0));
+            assert_ok!(commit(&worker, 0, outcome));
+            run(default_parameters().reveal_delay);
+            assert_ok!(reveal(&CAROL, 0, outcome));
+            let before = free(&worker);
+            run(default_parameters().challenge_period + 2);
+            earned = free(&worker) - before;
+        });
+        earned
+    };
+    for ask in [2, 10, ASK, 4 * ASK] {
+        for max_tokens in [TOKENS, 4 * TOKENS] {
+            let claimed = earned(&failure(Status::MalformedInput), ask, max_tokens);
+            let run = earned(&outcome(), ask, max_tokens);
+            assert!(
+                2 * claimed <= run,
+                "at {ask} for each of {max_tokens}: {claimed} for the claim, {run} for the run"
+            );
+        }
     }
 }
 
@@ -282,6 +293,22 @@ fn spam_should_cost_a_deposit_for_as_long_as_it_takes_space() {
             crate::Jobs::<Test>::iter().count() + crate::Agenda::<Test>::iter().count(),
             0
         );
+    });
+}
+
+#[test]
+fn jobs_that_nobody_can_take_should_be_drawn_for_a_few_times_only() {
+    ExtBuilder::default().build_and_execute(|| {
+        set_parameters(|parameters| parameters.assign_period = 1_000);
+        let id = submit();
+        assert_ok!(Workers::chill(RuntimeOrigin::signed(WORKERS[0].clone())));
+        let mut draws = std::collections::BTreeSet::new();
+        while !job(id).phase.is_ended() {
+            draws.insert(job(id).due);
+            run(1);
+        }
+        assert_eq!(job(id).phase, Phase::Expired);
+        assert!(draws.len() <= 20, "{} draws in 1000 blocks", draws.len());
     });
 }
 

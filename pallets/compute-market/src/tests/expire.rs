@@ -257,11 +257,11 @@ fn expire_should_leave_the_tip_where_it_is_when_the_submitter_calls() {
 #[test]
 fn expire_should_list_a_job_for_which_the_agenda_had_no_room() {
     ExtBuilder::default().asks(&[ASK, ASK]).build_and_execute(|| {
-        let (id, worker) = assigned();
+        let (id, worker) = running();
         let next = System::block_number() + 1;
         for block in next..next + crate::agenda::SEARCHED_BLOCKS {
-            let full = vec![u64::MAX; MAX_DUE as usize].try_into().unwrap();
-            crate::Agenda::<Test>::insert(block, frame_support::BoundedVec::from(full));
+            let full = frame_support::BoundedVec::truncate_from(vec![u64::MAX; MAX_DUE as usize]);
+            crate::Agenda::<Test>::insert(block, full);
         }
         assert_ok!(report(&worker, id, UnavailableBlob::Input));
         assert!(events().contains(&Event::NotListed { job: id }));

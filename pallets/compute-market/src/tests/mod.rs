@@ -1,5 +1,7 @@
 //! Tests of the market: one file a call, the hook, attacks, and random sequences of calls.
 
+#![allow(clippy::unwrap_used)]
+
 mod acknowledge;
 mod attacks;
 mod bad_input;

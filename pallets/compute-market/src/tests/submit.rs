@@ -73,7 +73,7 @@ fn submit_should_copy_parameters_and_terms() {
 
 #[test]
 fn submit_should_fail_when_the_agenda_is_full() {
-    ExtBuilder::default().build_and_execute(|| {
+    ExtBuilder::default().asks(&[ASK; 4]).build_and_execute(|| {
         for _ in 0..MAX_DUE * crate::agenda::SEARCHED_BLOCKS {
             submit();
         }

@@ -249,3 +249,21 @@ fn forfeit_should_fail_when_nothing_is_locked_for_the_job() {
         assert_noop!(Workers::forfeit(&BOB, 7, 10, &ALICE, 5), Error::<Test>::NotLocked);
     });
 }
+
+#[test]
+fn forfeit_should_move_no_money_of_which_there_is_none() {
+    ExtBuilder::default()
+        .worker_with(ALICE, 500, ASK)
+        .build_and_execute(|| {
+            lock(ALICE, 7, 80);
+            lock(ALICE, 8, 80);
+            assert_ok!(Workers::forfeit(&ALICE, 7, 60, &BOB, 0));
+            assert_ok!(Workers::forfeit(&ALICE, 8, 60, &BOB, 60));
+            let moves = System::events().into_iter().filter_map(|record| match record.event {
+                RuntimeEvent::Balances(pallet_balances::Event::TransferOnHold { amount, .. }) => Some(("paid", amount)),
+                RuntimeEvent::Balances(pallet_balances::Event::BurnedHeld { amount, .. }) => Some(("burned", amount)),
+                _ => None,
+            });
+            assert_eq!(moves.collect::<Vec<_>>(), [("burned", 60), ("paid", 60)]);
+        });
+}

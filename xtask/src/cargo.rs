@@ -1,0 +1,69 @@
+//! Calling cargo, always alike: one profile, the whole workspace, one target folder. Another
+//! selection of packages would unify other features, and compile half of the dependencies again.
+
+use crate::{
+    report::Report,
+    setup::{Machine, TOOLCHAIN_VARIABLE},
+};
+use anyhow::{Context, Result};
+use std::{
+    fs::{self, File},
+    path::PathBuf,
+    process::Command,
+};
+use xtask::{process, workspace};
+
+/// Arguments of every build.
+const ALIKE: [&str; 3] = ["--release", "--workspace", "--locked"];
+
+/// The workspace's cargo, and the target folder, which is ours as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Cargo {
+    target_dir: PathBuf,
+    wasm_toolchain: Option<String>,
+    _lock: File,
+}
+
+impl Cargo {
+    /// Takes the target folder. Another demo or test that uses it is waited for: it would be given
+    /// our programs in the middle of its run.
+    pub(crate) fn new(report: &Report, machine: Machine) -> Result<Self> {
+        let target_dir = workspace::target_dir()?;
+        fs::create_dir_all(&target_dir).with_context(|| format!("cannot make {}", target_dir.display()))?;
+        report.say(&format!("target folder: {}", target_dir.display()));
+        let path = target_dir.join(".xtask-lock");
+        let lock = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        if lock.try_lock().is_err() {
+            report.say("waiting for another `cargo xtask` that uses this target folder");
+            lock.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+        }
+        Ok(Self {
+            target_dir,
+            wasm_toolchain: machine.wasm_toolchain,
+            _lock: lock,
+        })
+    }
+
+    /// The target folder.
+    pub(crate) fn target_dir(&self) -> PathBuf {
+        self.target_dir.clone()
+    }
+
+    /// Runs `cargo <subcommand>` on the workspace.
+    pub(crate) fn workspace(&self, subcommand: &str, arguments: &[&str]) -> Result<()> {
+        process::run(self.command(subcommand).args(ALIKE).args(arguments))
+    }
+
+    /// `cargo <subcommand>` in the repository, with the environment that all have.
+    pub(crate) fn command(&self, subcommand: &str) -> Command {
+        let mut command = Command::new("cargo");
+        command
+            .arg(subcommand)
+            .current_dir(workspace::root())
+            .env("CARGO_TARGET_DIR", &self.target_dir);
+        if let Some(toolchain) = &self.wasm_toolchain {
+            command.env(TOOLCHAIN_VARIABLE, toolchain);
+        }
+        command
+    }
+}
