@@ -4,6 +4,8 @@ use std::path::Path;
 use substrate_wasm_builder::WasmBuilder;
 
 fn main() {
+    // Asked for by what `runtime_interface` expands to
+    println!("cargo::rustc-check-cfg=cfg(substrate_runtime)");
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     let manifest = tests
         .parent()

@@ -252,3 +252,8 @@ impl Chain {
 fn hash_of(encoded: &[u8]) -> Hash {
     BlakeTwo256.hash(encoded)
 }
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

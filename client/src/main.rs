@@ -1,2 +1,9 @@
-//! x
-fn main() {}
+//! `assay`: what people type to use the chain.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

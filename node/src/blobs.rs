@@ -64,9 +64,7 @@ impl InputBlobs {
         let id = BlobId::of(content);
         // One at a time, so that two cannot fill the same rest of the quota.
         let mut held = self.held();
-        let new = if self.store.contains(&id.hash) {
-            false
-        } else {
+        if !self.store.contains(&id.hash) {
             let used = self.store.total_size()?;
             if used.saturating_add(id.size) > self.quota {
                 return Err(BlobError::QuotaExceeded {
@@ -75,8 +73,9 @@ impl InputBlobs {
                     quota: self.quota,
                 });
             }
-            self.store.put(content)?.new
-        };
+        }
+        // Also mends a blob that was damaged on disk.
+        let new = self.store.put(content)?.new;
         held.entry(id.hash)
             .or_insert(Hold {
                 holders: 0,

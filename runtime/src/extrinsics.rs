@@ -24,7 +24,7 @@ pub fn submission(extrinsic: &[u8]) -> Option<Submission> {
 /// Events of extrinsic `index` of this block.
 fn events_of(index: u32) -> impl Iterator<Item = RuntimeEvent> {
     System::read_events_no_consensus()
-        .filter(move |record| record.phase == Phase::ApplyExtrinsic(index))
+        .filter(move |record| matches!(record.phase, Phase::ApplyExtrinsic(applied) if applied == index))
         .map(|record| record.event)
 }
 

@@ -50,7 +50,7 @@ mod tests;
 pub use apis::RuntimeApi;
 pub use parameters::RuntimeParameters;
 
-use alloc::borrow::Cow;
+use alloc::{borrow::Cow, vec::Vec};
 use sp_runtime::{
     generic, impl_opaque_keys,
     traits::{BlakeTwo256, IdentifyAccount, Verify},

@@ -14,7 +14,7 @@ use sp_runtime::traits::BlakeTwo256;
 use sp_state_machine::TestExternalities;
 
 mod built {
-    #![allow(missing_docs, dead_code)]
+    #![allow(dead_code, missing_docs, unreachable_pub)]
     include!(concat!(env!("OUT_DIR"), "/checked_runtime"));
 }
 
@@ -22,6 +22,9 @@ mod built {
 /// state, so that most of it has nothing to do. Names and arguments are those of
 /// `frame_benchmarking::benchmarking`.
 mod host {
+    // Of what `runtime_interface` expands to
+    #![allow(dead_code, missing_docs, unreachable_pub)]
+
     use sp_runtime_interface::{
         pass_by::{AllocateAndReturnByCodec, AllocateAndReturnPointer, PassFatPointerAndRead},
         runtime_interface,
@@ -93,7 +96,7 @@ impl CheckedRuntime {
     /// Calls the runtime's function `method` in `state`, and drops what it changes.
     pub fn call<R: Decode>(&self, state: &Storage, method: &str, arguments: &[u8]) -> Result<R> {
         let fetcher = WrappedRuntimeCode(self.code.into());
-        let hash = sp_core::blake2_256(self.code).to_vec();
+        let hash = sp_io::hashing::blake2_256(self.code).to_vec();
         let code = RuntimeCode {
             code_fetcher: &fetcher,
             heap_pages: None,

@@ -5,3 +5,4 @@
 //! printed stays in a folder which a failure names.
 
 pub mod checked_runtime;
+pub mod network;

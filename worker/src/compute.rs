@@ -37,7 +37,11 @@ pub(crate) fn failure(status: Status) -> Outcome {
 fn sequences(model: &Model, spec: &JobSpec, input: &[u8]) -> Result<Vec<Vec<u32>>, String> {
     let sequences = tokens::decode(input).map_err(|error| error.to_string())?;
     if sequences.len() as u64 != u64::from(spec.sequences) {
-        return Err(format!("expected {} sequences, got {}", spec.sequences, sequences.len()));
+        return Err(format!(
+            "expected {} sequences, got {}",
+            spec.sequences,
+            sequences.len()
+        ));
     }
     let count: usize = sequences.iter().map(Vec::len).sum();
     if count as u64 > u64::from(spec.max_tokens) {

@@ -198,9 +198,7 @@ impl Config {
     }
 
     fn merge(file: &Path, flags: &Flags) -> Result<Self, ConfigError> {
-        let common = |variable: &'static str, key: &'static str| {
-            Env::raw().only(&[variable]).map(move |_| key.into())
-        };
+        let common = |variable: &'static str, key: &'static str| Env::raw().only(&[variable]).map(move |_| key.into());
         let values: Values = Figment::from(Serialized::defaults(Values::default()))
             .merge(Toml::file(file))
             .merge(common("ASSAY_RPC", "node"))
@@ -243,23 +241,40 @@ impl Default for Values {
 
 impl Values {
     fn understand(self) -> Result<Config, ConfigError> {
-        check("node", "a URL that begins with ws:// or wss://", &self.node, |node| is_url(node, &["ws", "wss"]))?;
+        check("node", "a URL that begins with ws:// or wss://", &self.node, |node| {
+            is_url(node, &["ws", "wss"])
+        })?;
         if let Some(endpoint) = &self.endpoint {
-            check("endpoint", "a URL that begins with http:// or https://", endpoint, |url| {
-                is_url(url, &["http", "https"])
-            })?;
+            check(
+                "endpoint",
+                "a URL that begins with http:// or https://",
+                endpoint,
+                |url| is_url(url, &["http", "https"]),
+            )?;
         }
         for source in &self.blob_sources {
-            check("blob_sources", "folders, or URLs that begin with http:// or https://", source, |source| {
-                assay_blobs::source(source).is_ok()
-            })?;
+            check(
+                "blob_sources",
+                "folders, or URLs that begin with http:// or https://",
+                source,
+                |source| assay_blobs::source(source).is_ok(),
+            )?;
         }
-        check("max_jobs", "a number from 1 to 256", &self.max_jobs, |jobs| (1..=256).contains(jobs))?;
-        check("threads", "a number from 1 to 1024", &self.threads, |threads| (1..=1024).contains(threads))?;
-        check("log_format", "text or json", &self.log_format, |format| ["text", "json"].contains(&format.as_str()))?;
-        check("log", "a level (error, warn, info, debug, trace) or a filter such as worker=debug", &self.log, |log| {
-            tracing_subscriber::EnvFilter::try_new(log).is_ok()
+        check("max_jobs", "a number from 1 to 256", &self.max_jobs, |jobs| {
+            (1..=256).contains(jobs)
         })?;
+        check("threads", "a number from 1 to 1024", &self.threads, |threads| {
+            (1..=1024).contains(threads)
+        })?;
+        check("log_format", "text or json", &self.log_format, |format| {
+            ["text", "json"].contains(&format.as_str())
+        })?;
+        check(
+            "log",
+            "a level (error, warn, info, debug, trace) or a filter such as worker=debug",
+            &self.log,
+            |log| tracing_subscriber::EnvFilter::try_new(log).is_ok(),
+        )?;
         Ok(Config {
             node: self.node,
             key: self.key,
@@ -284,11 +299,16 @@ fn check<T: ToString>(
     value: &T,
     is_valid: impl FnOnce(&T) -> bool,
 ) -> Result<(), ConfigError> {
-    is_valid(value).then_some(()).ok_or_else(|| ConfigError::Value { key, expected, got: value.to_string() })
+    is_valid(value).then_some(()).ok_or_else(|| ConfigError::Value {
+        key,
+        expected,
+        got: value.to_string(),
+    })
 }
 
 fn is_url(text: &str, schemes: &[&str]) -> bool {
-    text.split_once("://").is_some_and(|(scheme, rest)| schemes.contains(&scheme) && !rest.is_empty())
+    text.split_once("://")
+        .is_some_and(|(scheme, rest)| schemes.contains(&scheme) && !rest.is_empty())
 }
 
 fn listener(key: &'static str, value: &str) -> Result<Option<SocketAddr>, ConfigError> {
@@ -296,7 +316,11 @@ fn listener(key: &'static str, value: &str) -> Result<Option<SocketAddr>, Config
         return Ok(None);
     }
     let expected = "an address and a port such as 127.0.0.1:9616, or off";
-    value.parse().map(Some).map_err(|_| ConfigError::Value { key, expected, got: value.into() })
+    value.parse().map(Some).map_err(|_| ConfigError::Value {
+        key,
+        expected,
+        got: value.into(),
+    })
 }
 
 /// A base folder of the user: what `variable` says, or `default` in their home.
@@ -326,7 +350,11 @@ fn list<'de, D: Deserializer<'de>, T: DeserializeOwned + FromStr>(deserializer: 
         fn visit_str<E: de::Error>(self, text: &str) -> Result<Vec<T>, E> {
             let values = text.split(',').map(str::trim).filter(|value| !value.is_empty());
             values
-                .map(|value| value.parse().map_err(|_| E::invalid_value(de::Unexpected::Str(value), &self)))
+                .map(|value| {
+                    value
+                        .parse()
+                        .map_err(|_| E::invalid_value(de::Unexpected::Str(value), &self))
+                })
                 .collect()
         }
 

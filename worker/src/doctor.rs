@@ -60,15 +60,30 @@ struct Finding {
 
 impl Finding {
     fn ok(what: &'static str, found: impl ToString) -> Self {
-        Self { what, level: Level::Ok, found: found.to_string(), mend: None }
+        Self {
+            what,
+            level: Level::Ok,
+            found: found.to_string(),
+            mend: None,
+        }
     }
 
     fn warning(what: &'static str, found: impl ToString, mend: impl Into<String>) -> Self {
-        Self { what, level: Level::Warning, found: found.to_string(), mend: Some(mend.into()) }
+        Self {
+            what,
+            level: Level::Warning,
+            found: found.to_string(),
+            mend: Some(mend.into()),
+        }
     }
 
     fn failure(what: &'static str, found: impl ToString, mend: impl Into<String>) -> Self {
-        Self { what, level: Level::Failure, found: found.to_string(), mend: Some(mend.into()) }
+        Self {
+            what,
+            level: Level::Failure,
+            found: found.to_string(),
+            mend: Some(mend.into()),
+        }
     }
 }
 
@@ -82,13 +97,21 @@ pub(crate) async fn run(config: &Config, options: &Options) -> anyhow::Result<Ex
         findings.push(finding);
     };
 
-    let key = match config.key().map_err(anyhow::Error::from).and_then(|key| Ok(Keypair::load(key)?)) {
+    let key = match config
+        .key()
+        .map_err(anyhow::Error::from)
+        .and_then(|key| Ok(Keypair::load(key)?))
+    {
         Ok(key) => {
             note(Finding::ok("hot key", key.account()));
             Some(key)
         }
         Err(error) => {
-            note(Finding::failure("hot key", error, "give the worker's hot key by --key, ASSAY_KEY or `key` in the TOML file"));
+            note(Finding::failure(
+                "hot key",
+                error,
+                "give the worker's hot key by --key, ASSAY_KEY or `key` in the TOML file",
+            ));
             None
         }
     };
@@ -100,7 +123,11 @@ pub(crate) async fn run(config: &Config, options: &Options) -> anyhow::Result<Ex
 
     match Chain::connect(&config.node).await {
         Err(error) => {
-            note(Finding::failure("node", error, "start the node, or give its URL by --node, ASSAY_RPC or `node` in the TOML file"));
+            note(Finding::failure(
+                "node",
+                error,
+                "start the node, or give its URL by --node, ASSAY_RPC or `node` in the TOML file",
+            ));
         }
         Ok(chain) => {
             for finding in node(&chain).await {
@@ -121,7 +148,11 @@ pub(crate) async fn run(config: &Config, options: &Options) -> anyhow::Result<Ex
         println!("{}", serde_json::to_string_pretty(&findings)?);
     }
     let worst = findings.iter().map(|finding| finding.level).max();
-    Ok(if worst == Some(Level::Failure) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if worst == Some(Level::Failure) {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 fn print(finding: &Finding) {
@@ -143,7 +174,12 @@ async fn node(chain: &Chain) -> Vec<Finding> {
         Ok(heads) => heads,
         Err(error) => return vec![Finding::failure(NODE, error, "look at the node's log")],
     };
-    let found = format!("{}, chain {:?}, block {}", chain.url(), chain.genesis_hash(), best.number);
+    let found = format!(
+        "{}, chain {:?}, block {}",
+        chain.url(),
+        chain.genesis_hash(),
+        best.number
+    );
     let mut findings = vec![Finding::ok(NODE, found)];
     match next_block(&best).await {
         Some(block) => {
@@ -161,7 +197,11 @@ async fn node(chain: &Chain) -> Vec<Finding> {
         Finding::ok("finality", format!("{lag} blocks behind the best"))
     } else {
         let mend = "validators are missing, or the node is still synchronising; jobs go on, but payments are not final";
-        Finding::warning("finality", format!("{lag} blocks behind the best, expected at most {FINALITY_LAG}"), mend)
+        Finding::warning(
+            "finality",
+            format!("{lag} blocks behind the best, expected at most {FINALITY_LAG}"),
+            mend,
+        )
     });
     findings
 }
@@ -193,14 +233,25 @@ async fn registration(chain: &Chain, hot: &AccountId, config: &Config) -> Vec<Fi
     };
     let Some(worker) = worker else {
         let mend = "register it: assay-worker register --cold-key FILE --bond ASY --ask ASY --endpoint URL --fund ASY";
-        return vec![Finding::failure(REGISTRATION, format!("no worker has the hot key {hot}"), mend)];
+        return vec![Finding::failure(
+            REGISTRATION,
+            format!("no worker has the hot key {hot}"),
+            mend,
+        )];
     };
     let mut findings = vec![
         if worker.hot_key == *hot {
             Finding::ok(REGISTRATION, format!("worker {}", worker.account))
         } else {
-            let found = format!("{hot} is the cold account of a worker whose hot key is {}", worker.hot_key);
-            Finding::failure(REGISTRATION, found, "give the hot key, and keep the cold one away from this machine")
+            let found = format!(
+                "{hot} is the cold account of a worker whose hot key is {}",
+                worker.hot_key
+            );
+            Finding::failure(
+                REGISTRATION,
+                found,
+                "give the hot key, and keep the cold one away from this machine",
+            )
         },
         money(funds.usable()),
         bond(&worker),
@@ -226,19 +277,31 @@ fn money(usable: Balance) -> Finding {
 /// Whether any bond is left for another job.
 fn bond(worker: &Worker) -> Finding {
     const BOND: &str = "bond";
-    let found = format!("{}, of which {} locked", amount::format(worker.bond), amount::format(worker.locked));
+    let found = format!(
+        "{}, of which {} locked",
+        amount::format(worker.bond),
+        amount::format(worker.locked)
+    );
     if worker.bond > worker.locked {
         Finding::ok(BOND, found)
     } else {
-        Finding::failure(BOND, found, "raise it, or no job can be assigned: assay-worker register --cold-key FILE --bond ASY")
+        Finding::failure(
+            BOND,
+            found,
+            "raise it, or no job can be assigned: assay-worker register --cold-key FILE --bond ASY",
+        )
     }
 }
 
 fn taking_jobs(worker: &Worker) -> Finding {
     const JOBS: &str = "jobs";
-    let record = format!("{} in progress, {} settled, {} deadlines missed", worker.active_jobs, worker.settled, worker.missed);
+    let record = format!(
+        "{} in progress, {} settled, {} deadlines missed",
+        worker.active_jobs, worker.settled, worker.missed
+    );
     if worker.chilled {
-        let mend = "start `assay-worker run`, which takes jobs again; if it was running, deadlines were missed: see its log";
+        let mend =
+            "start `assay-worker run`, which takes jobs again; if it was running, deadlines were missed: see its log";
         Finding::warning(JOBS, format!("takes none; {record}"), mend)
     } else {
         Finding::ok(JOBS, record)
@@ -250,9 +313,17 @@ async fn endpoint(worker: &Worker, config: &Config) -> Vec<Finding> {
     const ENDPOINT: &str = "endpoint";
     let registered = String::from_utf8_lossy(&worker.endpoint).into_owned();
     let mut findings = Vec::new();
-    if let Some(configured) = config.endpoint.as_deref().filter(|configured| *configured != registered) {
+    if let Some(configured) = config
+        .endpoint
+        .as_deref()
+        .filter(|configured| *configured != registered)
+    {
         let found = format!("{registered:?} is registered, expected {configured:?} as configured");
-        findings.push(Finding::failure(ENDPOINT, found, "bring it up to date: assay-worker register --cold-key FILE"));
+        findings.push(Finding::failure(
+            ENDPOINT,
+            found,
+            "bring it up to date: assay-worker register --cold-key FILE",
+        ));
     }
     if registered.is_empty() {
         let mend = "submitters must get output in another way; to serve it set `blob_listen` and `endpoint`, and register again";
@@ -269,7 +340,11 @@ fn declared(worker: &Worker, models: &[ArtifactId]) -> Finding {
     let missing: Vec<_> = models.iter().filter(|id| !worker.ready.contains(id)).collect();
     let found = format!("{:?}", worker.ready);
     if models.is_empty() {
-        Finding::warning(DECLARED, found, "no models are configured: give ids by --models or `models` in the TOML file")
+        Finding::warning(
+            DECLARED,
+            found,
+            "no models are configured: give ids by --models or `models` in the TOML file",
+        )
     } else if missing.is_empty() {
         Finding::ok(DECLARED, found)
     } else {
@@ -368,7 +443,10 @@ mod tests {
     #[tokio::test]
     async fn source_should_fail_when_nothing_is_there() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(source("blob source", folder.path().to_str().unwrap()).await.level, Level::Ok);
+        assert_eq!(
+            source("blob source", folder.path().to_str().unwrap()).await.level,
+            Level::Ok
+        );
         assert_eq!(source("blob source", "http://127.0.0.1:1").await.level, Level::Failure);
     }
 }

@@ -101,9 +101,11 @@ impl Executor {
         let Key { job: id, attempt, .. } = Key::of(job);
         let end = match self.work(job, artifact, give_up, &progress).await {
             Ok(entry) => {
-                let Outcome { status, tokens, result, .. } = entry.outcome;
+                let Outcome {
+                    status, tokens, result, ..
+                } = entry.outcome;
                 tracing::info!(target: "worker::jobs", job = id, attempt, ?status, tokens, ?result, "result in the journal");
-                Work::Ready(entry)
+                Work::Ready(Box::new(entry))
             }
             Err(WorkError::Unavailable { blob, error }) => {
                 tracing::warn!(target: "worker::jobs", job = id, attempt, ?blob, %error, "blob unavailable");
@@ -124,16 +126,24 @@ impl Executor {
         give_up: Instant,
         progress: &impl Fn(Work),
     ) -> Result<Entry, WorkError> {
-        let input = self.fetch(&blob_id(&job.spec.input), give_up).await.map_err(|missed| match missed {
-            Missed::Unavailable(error) => WorkError::Unavailable { blob: UnavailableBlob::Input, error },
-            Missed::Store(error) => error.into(),
-        })?;
+        let input = self
+            .fetch(&blob_id(&job.spec.input), give_up)
+            .await
+            .map_err(|missed| match missed {
+                Missed::Unavailable(error) => WorkError::Unavailable {
+                    blob: UnavailableBlob::Input,
+                    error,
+                },
+                Missed::Store(error) => error.into(),
+            })?;
         self.metrics.input_bytes(input.len() as u64);
         let loaded = match self.model(artifact, give_up).await {
             Ok(loaded) => loaded,
             Err(WorkError::Model(error)) if error.is_models_fault() => {
                 tracing::warn!(target: "worker::jobs", job = job.id, artifact = artifact.id, %error, "malformed model");
-                return self.record(Key::of(job), compute::failure(Status::MalformedModel), Vec::new()).await;
+                return self
+                    .record(Key::of(job), compute::failure(Status::MalformedModel), Vec::new())
+                    .await;
             }
             Err(error) => return Err(error),
         };
@@ -170,7 +180,10 @@ impl Executor {
 
     /// The model; as a rule it has been in memory since the start.
     async fn model(&self, artifact: &Artifact, give_up: Instant) -> Result<Arc<Loaded>, WorkError> {
-        let unavailable = |error: String| WorkError::Unavailable { blob: UnavailableBlob::Package, error };
+        let unavailable = |error: String| WorkError::Unavailable {
+            blob: UnavailableBlob::Package,
+            error,
+        };
         match timeout_at(give_up, self.models.get(artifact)).await {
             Ok(Ok(loaded)) => Ok(loaded),
             Ok(Err(ModelError::Fetch(FetchError::Store(error)))) => Err(error.into()),
@@ -232,7 +245,9 @@ fn needed_blocks(backlog: u64) -> u32 {
 fn allowed_blocks(job: &Job, units: u64) -> u32 {
     let parameters = &job.parameters;
     let work = units.div_ceil(parameters.units_per_block.max(1));
-    parameters.compute_period.saturating_add(u32::try_from(work).unwrap_or(u32::MAX))
+    parameters
+        .compute_period
+        .saturating_add(u32::try_from(work).unwrap_or(u32::MAX))
 }
 
 /// Counts a job's expected time in the backlog while it lives.

@@ -46,7 +46,10 @@ pub(crate) async fn blobs(
 
 async fn bind(key: &str, address: SocketAddr) -> io::Result<TcpListener> {
     let listener = TcpListener::bind(address).await.map_err(|error| {
-        io::Error::new(error.kind(), format!("`{key}`: expected a free address, got {address}: {error}"))
+        io::Error::new(
+            error.kind(),
+            format!("`{key}`: expected a free address, got {address}: {error}"),
+        )
     })?;
     tracing::info!(target: "worker::http", %key, address = %listener.local_addr()?, "listening");
     Ok(listener)

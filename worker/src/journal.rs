@@ -46,7 +46,11 @@ pub(crate) struct Key {
 impl Key {
     /// The attempt that `job` is in.
     pub(crate) fn of(job: &Job) -> Self {
-        Self { job: job.id, attempt: job.attempt, spec: digest(&job.spec) }
+        Self {
+            job: job.id,
+            attempt: job.attempt,
+            spec: digest(&job.spec),
+        }
     }
 }
 
@@ -111,7 +115,12 @@ impl Journal {
         for path in files(&folder, UNFINISHED)? {
             fs::remove_file(&path).map_err(at(&path))?;
         }
-        Ok(Self { folder, genesis, worker, _lock: lock })
+        Ok(Self {
+            folder,
+            genesis,
+            worker,
+            _lock: lock,
+        })
     }
 
     /// The entry for the attempt: made from `outcome` and a fresh salt unless there is one already,
@@ -124,13 +133,21 @@ impl Journal {
         rand::rngs::OsRng.fill_bytes(salt.as_bytes_mut());
         let worker = self.worker.clone();
         let commitment = commitment(&self.genesis, key.job, key.attempt, worker.as_ref(), &outcome, &salt.0);
-        let entry = Entry { key, worker, outcome, salt, commitment };
+        let entry = Entry {
+            key,
+            worker,
+            outcome,
+            salt,
+            commitment,
+        };
 
         let path = self.path(key);
         let unfinished = path.with_extension(UNFINISHED);
         let content = serde_json::to_vec(&entry).expect("numbers, names and hex have a JSON form; qed");
         let mut file = File::create(&unfinished).map_err(at(&unfinished))?;
-        file.write_all(&content).and_then(|()| file.sync_all()).map_err(at(&unfinished))?;
+        file.write_all(&content)
+            .and_then(|()| file.sync_all())
+            .map_err(at(&unfinished))?;
         // Unlike a rename, a link never replaces what is there.
         fs::hard_link(&unfinished, &path).map_err(at(&path))?;
         fs::remove_file(&unfinished).map_err(at(&unfinished))?;
@@ -160,7 +177,8 @@ impl Journal {
 
     fn path(&self, key: Key) -> PathBuf {
         let Key { job, attempt, spec } = key;
-        self.folder.join(format!("{job}-{attempt}-{}.{ENTRY}", hex::encode(&spec[..8])))
+        self.folder
+            .join(format!("{job}-{attempt}-{}.{ENTRY}", hex::encode(&spec[..8])))
     }
 
     fn read(&self, path: &Path) -> Result<Option<Entry>, JournalError> {
@@ -182,8 +200,15 @@ impl Journal {
     }
 
     fn opens(&self, entry: &Entry) -> bool {
-        let Entry { key, worker, outcome, salt, commitment: expected } = entry;
-        *worker == self.worker && commitment(&self.genesis, key.job, key.attempt, worker.as_ref(), outcome, &salt.0) == *expected
+        let Entry {
+            key,
+            worker,
+            outcome,
+            salt,
+            commitment: expected,
+        } = entry;
+        *worker == self.worker
+            && commitment(&self.genesis, key.job, key.attempt, worker.as_ref(), outcome, &salt.0) == *expected
     }
 }
 
@@ -214,7 +239,8 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> JournalError {
 
 /// Files of `folder` with this extension.
 fn files(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, JournalError> {
-    let paths = fs::read_dir(folder).and_then(|files| files.map(|file| Ok(file?.path())).collect::<io::Result<Vec<_>>>());
+    let paths =
+        fs::read_dir(folder).and_then(|files| files.map(|file| Ok(file?.path())).collect::<io::Result<Vec<_>>>());
     let mut paths = paths.map_err(at(folder))?;
     paths.retain(|path| path.extension().is_some_and(|is| is == extension));
     Ok(paths)
@@ -222,7 +248,9 @@ fn files(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, JournalError> {
 
 /// Makes the folder's names durable.
 fn sync_folder(folder: &Path) -> Result<(), JournalError> {
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(at(folder))
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(at(folder))
 }
 
 #[cfg(test)]

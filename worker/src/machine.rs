@@ -23,7 +23,7 @@ pub(crate) enum Work {
         allowed: u32,
     },
     /// The result is in the journal.
-    Ready(Entry),
+    Ready(Box<Entry>),
     /// A blob cannot be had.
     Unavailable(UnavailableBlob),
     /// This machine could not do it, or not save the result.
@@ -119,9 +119,10 @@ pub(crate) fn decide(job: &Job, me: &AccountId, best: u32, work: &Work, draining
             match work {
                 Work::NotBegun => Do(Step::Start),
                 Work::Fetching => Wait,
-                Work::Computing { needed, allowed } if needed > allowed => {
-                    Stop(Reason::TooSlow { needed: *needed, allowed: *allowed })
-                }
+                Work::Computing { needed, allowed } if needed > allowed => Stop(Reason::TooSlow {
+                    needed: *needed,
+                    allowed: *allowed,
+                }),
                 Work::Computing { .. } => Do(Step::Acknowledge),
                 Work::Ready(_) => Do(Step::Acknowledge),
                 Work::Unavailable(blob) => Do(Step::Report(*blob)),
@@ -140,7 +141,12 @@ pub(crate) fn decide(job: &Job, me: &AccountId, best: u32, work: &Work, draining
                 Work::Failed => Stop(Reason::Failed),
             }
         }
-        Phase::Committed { commitment, from, until, .. } => match work {
+        Phase::Committed {
+            commitment,
+            from,
+            until,
+            ..
+        } => match work {
             Work::Ready(entry) if entry.commitment == *commitment => {
                 if next > *until {
                     Stop(Reason::Late { until: *until })

@@ -34,7 +34,10 @@ const DISK_THREADS: usize = 16;
 
 /// Computes jobs of an Assay chain for pay.
 #[derive(Parser)]
-#[command(version, after_help = "Example: assay-worker run --key hot.key --models 0 --blob-sources http://127.0.0.1:9980")]
+#[command(
+    version,
+    after_help = "Example: assay-worker run --key hot.key --models 0 --blob-sources http://127.0.0.1:9980"
+)]
 struct Cli {
     #[command(flatten)]
     flags: Flags,
@@ -57,20 +60,22 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let result = Config::load(&cli.flags).map_err(anyhow::Error::from).and_then(|config| {
-        start_logging(&config);
-        // Read by the thread pool of the models when it comes into being; there are no threads yet.
-        std::env::set_var("RAYON_NUM_THREADS", config.threads.to_string());
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(IO_THREADS)
-            .max_blocking_threads(config.max_jobs + DISK_THREADS)
-            .enable_all()
-            .build()?;
-        let code = runtime.block_on(execute(cli.command, &config))?;
-        // A run that is still computing would hold up the process; nothing of it is needed.
-        runtime.shutdown_background();
-        Ok(code)
-    });
+    let result = Config::load(&cli.flags)
+        .map_err(anyhow::Error::from)
+        .and_then(|config| {
+            start_logging(&config);
+            // Read by the thread pool of the models when it comes into being; there are no threads yet.
+            std::env::set_var("RAYON_NUM_THREADS", config.threads.to_string());
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(IO_THREADS)
+                .max_blocking_threads(config.max_jobs + DISK_THREADS)
+                .enable_all()
+                .build()?;
+            let code = runtime.block_on(execute(cli.command, &config));
+            // A run that is still computing would hold up the process; nothing of it is needed.
+            runtime.shutdown_background();
+            code
+        });
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
@@ -116,6 +121,8 @@ fn start_logging(config: &Config) {
     if config.log_json {
         builder.json().init();
     } else {
-        builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init();
+        builder
+            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+            .init();
     }
 }

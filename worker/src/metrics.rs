@@ -35,7 +35,10 @@ impl Metrics {
             in_progress: IntGauge::new("jobs_in_progress", "Attempts that have not ended")?,
             computing: Counter::new("computing_seconds_total", "Time spent running models")?,
             units: IntCounter::new("work_units_total", "Work units (multiply-adds) done")?,
-            blob_bytes: IntCounterVec::new(Opts::new("blob_bytes_total", "Bytes of blobs used or made, by kind"), &["kind"])?,
+            blob_bytes: IntCounterVec::new(
+                Opts::new("blob_bytes_total", "Bytes of blobs used or made, by kind"),
+                &["kind"],
+            )?,
             transactions: IntCounterVec::new(
                 Opts::new("transactions_total", "Transactions sent, by call and result"),
                 &["call", "result"],
@@ -123,7 +126,9 @@ mod tests {
     #[test]
     fn text_should_show_what_was_counted() {
         let metrics = Metrics::new().unwrap();
-        metrics.job_ended(&End::Settled { paid: assay_client::amount::ASY / 2 });
+        metrics.job_ended(&End::Settled {
+            paid: assay_client::amount::ASY / 2,
+        });
         metrics.computed(7, Duration::from_millis(1500));
         metrics.output_bytes(1536);
         let text = metrics.text().unwrap();

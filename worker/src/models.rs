@@ -103,7 +103,11 @@ pub(crate) struct Models {
 impl Models {
     /// None yet.
     pub(crate) fn new(resolver: Resolver, metrics: Arc<Metrics>) -> Self {
-        Self { resolver, metrics, loaded: Mutex::default() }
+        Self {
+            resolver,
+            metrics,
+            loaded: Mutex::default(),
+        }
     }
 
     /// The model, fetched and loaded unless it has been. One is loaded at a time.
@@ -118,14 +122,23 @@ impl Models {
     }
 
     async fn load(&self, artifact: &Artifact) -> Result<Loaded, ModelError> {
-        let Artifact { id, package: blob, profile: got, .. } = artifact;
+        let Artifact {
+            id,
+            package: blob,
+            profile: got,
+            ..
+        } = artifact;
         if blob.size > package::MAX_MANIFEST as u64 {
             return Err(ManifestError::TooLarge { got: blob.size }.into());
         }
         let manifest = Manifest::from_bytes(&self.resolver.fetch_bytes(&blob_id(blob)).await?)?;
         let expected = manifest.profile();
         if expected != *got {
-            return Err(ModelError::Profile { artifact: *id, expected, got: *got });
+            return Err(ModelError::Profile {
+                artifact: *id,
+                expected,
+                got: *got,
+            });
         }
         let mut paths = HashMap::<String, PathBuf>::new();
         for file in manifest.files() {
@@ -146,7 +159,12 @@ impl Models {
             target: "worker::models", artifact = id, name, dimensions = got.dimensions, max_sequence = got.max_sequence,
             units_per_second = speed, "model loaded"
         );
-        Ok(Loaded { model, profile: *got, name, speed: speed.into() })
+        Ok(Loaded {
+            model,
+            profile: *got,
+            name,
+            speed: speed.into(),
+        })
     }
 }
 
@@ -158,7 +176,10 @@ fn measure(model: &Model, profile: ModelProfile) -> Result<u64, EmbedError> {
     model.embed(&sequence)?;
     let start = Instant::now();
     model.embed(&sequence)?;
-    Ok(speed(units_for(tokens, profile.units_per_token).unwrap_or(u64::MAX), start.elapsed()))
+    Ok(speed(
+        units_for(tokens, profile.units_per_token).unwrap_or(u64::MAX),
+        start.elapsed(),
+    ))
 }
 
 fn speed(units: u64, took: Duration) -> u64 {

@@ -53,12 +53,16 @@ pub(crate) async fn run(config: &Config, options: &Options) -> anyhow::Result<()
     }
 
     let worker = chain.finalized().await?.worker(&hot).await?;
-    let worker = worker.context("expected the worker in the finalized chain, got none; look at it with `assay-worker status`")?;
+    let worker = worker
+        .context("expected the worker in the finalized chain, got none; look at it with `assay-worker status`")?;
     if options.json {
         println!("{}", serde_json::to_string_pretty(&worker)?);
     } else {
         let (bond, ask) = (amount::format(worker.bond), amount::format(worker.ask));
-        println!("worker {} is registered: hot key {hot}, bond {bond}, ask {ask}", worker.account);
+        println!(
+            "worker {} is registered: hot key {hot}, bond {bond}, ask {ask}",
+            worker.account
+        );
     }
     Ok(())
 }
@@ -66,7 +70,10 @@ pub(crate) async fn run(config: &Config, options: &Options) -> anyhow::Result<()
 /// The call that registers a new worker.
 fn registration(hot: &AccountId, config: &Config, options: &Options) -> anyhow::Result<Call> {
     let endpoint = config.endpoint.as_deref();
-    let endpoint = endpoint.ok_or(ConfigError::Missing { key: "endpoint", expected: "the URL under which output is served" })?;
+    let endpoint = endpoint.ok_or(ConfigError::Missing {
+        key: "endpoint",
+        expected: "the URL under which output is served",
+    })?;
     let bond = options.bond.context("expected --bond for a new worker, got none")?;
     let ask = options.ask.context("expected --ask for a new worker, got none")?;
     Ok(calls::register_worker(hot, endpoint, bond, ask))
@@ -96,7 +103,11 @@ async fn top_up(chain: &Chain, hot: &AccountId, options: &Options) -> anyhow::Re
     let has = chain.best().await?.funds(hot).await?.free;
     Ok((has < wanted).then(|| {
         let to = Value::unnamed_variant("Id", [Value::from_bytes(hot)]);
-        Call::new("Balances", "transfer_keep_alive", [("dest", to), ("value", Value::u128(wanted - has))])
+        Call::new(
+            "Balances",
+            "transfer_keep_alive",
+            [("dest", to), ("value", Value::u128(wanted - has))],
+        )
     }))
 }
 
@@ -106,8 +117,17 @@ mod tests {
     use crate::testing::{worker, ME, OTHER};
 
     fn names(hot: &AccountId, endpoint: Option<&str>, bond: Option<Balance>, ask: Option<Balance>) -> Vec<String> {
-        let options = Options { cold_key: String::new(), bond, ask, fund: None, json: false };
-        changes(&worker(false, &[]), hot, endpoint, &options).iter().map(Call::name).collect()
+        let options = Options {
+            cold_key: String::new(),
+            bond,
+            ask,
+            fund: None,
+            json: false,
+        };
+        changes(&worker(false, &[]), hot, endpoint, &options)
+            .iter()
+            .map(Call::name)
+            .collect()
     }
 
     #[test]
@@ -116,7 +136,12 @@ mod tests {
         assert_eq!(names(&OTHER, Some("http://here"), Some(1), Some(1)), [""; 0]);
         assert_eq!(
             names(&ME, Some("http://there"), Some(2), Some(2)),
-            ["Workers.set_hot_key", "Workers.set_endpoint", "Workers.set_ask", "Workers.bond_extra"]
+            [
+                "Workers.set_hot_key",
+                "Workers.set_endpoint",
+                "Workers.set_ask",
+                "Workers.bond_extra"
+            ]
         );
     }
 

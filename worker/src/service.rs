@@ -77,7 +77,11 @@ pub(crate) async fn run(config: &Config, stop: impl Future<Output = ()>) -> anyh
         () = &mut stop => return Ok(()),
     };
     let worker = registered(&chain, &key).await?;
-    let journal = Arc::new(Journal::open(&config.state_dir, chain.genesis_hash(), worker.account.clone())?);
+    let journal = Arc::new(Journal::open(
+        &config.state_dir,
+        chain.genesis_hash(),
+        worker.account.clone(),
+    )?);
     let entries = journal.load()?;
     tracing::info!(
         target: "worker", node = config.node, genesis = ?chain.genesis_hash(), worker = %worker.account, hot_key = %key.account(),
@@ -146,7 +150,10 @@ async fn registered(chain: &Chain, key: &Keypair) -> anyhow::Result<Worker> {
         format!("expected a hot key of a registered worker, got {hot}, which is none; register it with `assay-worker register`")
     })?;
     if worker.hot_key != hot {
-        bail!("expected the hot key {}, got {hot}, which is the cold account of that worker", worker.hot_key);
+        bail!(
+            "expected the hot key {}, got {hot}, which is the cold account of that worker",
+            worker.hot_key
+        );
     }
     Ok(worker)
 }
@@ -248,7 +255,9 @@ impl Service {
 
     /// Does what is due at the latest best block. Harmless to repeat.
     async fn look(&mut self) {
-        let Some((block, jobs, worker)) = &self.latest else { return };
+        let Some((block, jobs, worker)) = &self.latest else {
+            return;
+        };
         let change = self.standing.on_best(block.number, worker);
         let effects = self.tracker.on_best(block.number, jobs);
         self.shared.metrics.in_progress(self.tracker.in_progress(jobs));
@@ -308,9 +317,10 @@ impl Service {
     fn is_drained(&self) -> bool {
         self.draining
             && !self.tracker.is_sending()
-            && self.latest.as_ref().is_none_or(|(_, jobs, worker)| {
-                self.standing.may_stop(worker) && self.tracker.in_progress(jobs) == 0
-            })
+            && self
+                .latest
+                .as_ref()
+                .is_none_or(|(_, jobs, worker)| self.standing.may_stop(worker) && self.tracker.in_progress(jobs) == 0)
     }
 }
 
@@ -327,7 +337,12 @@ async fn start(shared: Arc<Shared>, block: BlockAt, job: Box<Job>) {
         let _ = news.send(News::Work(key, work));
     };
     match artifact_of(&block, &job).await {
-        Ok(artifact) => shared.executor.run(&job, &artifact, give_up_at(&block, &job), progress).await,
+        Ok(artifact) => {
+            shared
+                .executor
+                .run(&job, &artifact, give_up_at(&block, &job), progress)
+                .await
+        }
         Err(error) => {
             tracing::warn!(target: "worker::jobs", job = key.job, attempt = key.attempt, error = format!("{error:#}"), "not begun");
             // At the next block it is begun anew.
@@ -338,7 +353,10 @@ async fn start(shared: Arc<Shared>, block: BlockAt, job: Box<Job>) {
 
 async fn artifact_of(block: &BlockAt, job: &Job) -> anyhow::Result<Artifact> {
     let id = job.spec.artifact;
-    block.artifact(id).await?.with_context(|| format!("the chain does not know artifact {id}"))
+    block
+        .artifact(id)
+        .await?
+        .with_context(|| format!("the chain does not know artifact {id}"))
 }
 
 /// When a blob of the job that has not come is given up.
@@ -347,7 +365,10 @@ fn give_up_at(block: &BlockAt, job: &Job) -> Instant {
         Phase::Assigned { until, .. } | Phase::Running { until, .. } => until,
         _ => block.number,
     };
-    let blocks = until.saturating_sub(block.number).saturating_sub(BLOCKS_TO_REPORT).max(1);
+    let blocks = until
+        .saturating_sub(block.number)
+        .saturating_sub(BLOCKS_TO_REPORT)
+        .max(1);
     Instant::now() + SLOT * blocks
 }
 
@@ -388,6 +409,8 @@ fn report_end(key: Key, end: End) {
             tracing::info!(target: "worker::jobs", job, attempt, paid = amount::format(paid), "settled");
         }
         End::Dropped | End::Forgotten => tracing::info!(target: "worker::jobs", job, attempt, ?end, "over"),
-        End::Failed(_) | End::GivenUp(_) => tracing::warn!(target: "worker::jobs", job, attempt, ?end, "over without pay"),
+        End::Failed(_) | End::GivenUp(_) => {
+            tracing::warn!(target: "worker::jobs", job, attempt, ?end, "over without pay")
+        }
     }
 }

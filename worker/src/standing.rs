@@ -112,13 +112,19 @@ mod tests {
         let mut standing = Standing::default();
         assert_eq!(standing.on_best(1, &worker(true, &[7])), None);
         standing.on_loaded(vec![3, 1]);
-        assert_eq!(standing.on_best(2, &worker(true, &[7])), Some(Change::Ready(vec![1, 3])));
+        assert_eq!(
+            standing.on_best(2, &worker(true, &[7])),
+            Some(Change::Ready(vec![1, 3]))
+        );
         assert_eq!(standing.on_best(3, &worker(true, &[7])), None);
         assert_eq!(standing.on_best(4, &worker(true, &[3, 1])), Some(Change::Resume));
         assert_eq!(standing.on_best(5, &worker(false, &[1, 3])), None);
         // A model that was loaded later.
         standing.on_loaded(vec![1, 2, 3]);
-        assert_eq!(standing.on_best(6, &worker(false, &[1, 3])), Some(Change::Ready(vec![1, 2, 3])));
+        assert_eq!(
+            standing.on_best(6, &worker(false, &[1, 3])),
+            Some(Change::Ready(vec![1, 2, 3]))
+        );
     }
 
     #[test]
@@ -127,7 +133,10 @@ mod tests {
         standing.on_loaded(vec![1]);
         assert_eq!(standing.on_best(1, &worker(false, &[])), Some(Change::Ready(vec![1])));
         assert_eq!(standing.on_best(PATIENCE, &worker(false, &[])), None);
-        assert_eq!(standing.on_best(1 + PATIENCE, &worker(false, &[])), Some(Change::Ready(vec![1])));
+        assert_eq!(
+            standing.on_best(1 + PATIENCE, &worker(false, &[])),
+            Some(Change::Ready(vec![1]))
+        );
     }
 
     #[test]
@@ -154,7 +163,10 @@ mod tests {
         let mut standing = Standing::default();
         standing.drain();
         for round in 0..CHILL_TRIES {
-            assert_eq!(standing.on_best(round * PATIENCE, &worker(false, &[1])), Some(Change::Chill));
+            assert_eq!(
+                standing.on_best(round * PATIENCE, &worker(false, &[1])),
+                Some(Change::Chill)
+            );
             assert!(!standing.may_stop(&worker(false, &[1])));
         }
         standing.on_best(CHILL_TRIES * PATIENCE, &worker(false, &[1]));

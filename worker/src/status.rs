@@ -111,19 +111,38 @@ fn until(job: &Job) -> Option<BlockNumber> {
 }
 
 fn print(block: BlockNumber, worker: &Worker, jobs: &[Job], cold: &Funds, hot: &Funds) {
-    let state = if worker.chilled { "chilled: takes no jobs" } else { "takes jobs" };
+    let state = if worker.chilled {
+        "chilled: takes no jobs"
+    } else {
+        "takes jobs"
+    };
     println!("worker    {} ({state})", worker.account);
     println!("hot key   {} with {}", worker.hot_key, amount::format(hot.free));
     println!("endpoint  {}", String::from_utf8_lossy(&worker.endpoint));
-    println!("bond      {}, of which {} locked", amount::format(worker.bond), amount::format(worker.locked));
+    println!(
+        "bond      {}, of which {} locked",
+        amount::format(worker.bond),
+        amount::format(worker.locked)
+    );
     println!("ask       {} per billion multiply-adds", amount::format(worker.ask));
     println!("account   {}", amount::format(cold.free));
     println!("models    {:?}", worker.ready);
-    println!("record    {} jobs settled, {} deadlines missed", worker.settled, worker.missed);
+    println!(
+        "record    {} jobs settled, {} deadlines missed",
+        worker.settled, worker.missed
+    );
     println!("block     {block}");
     println!("jobs      {}", jobs.len());
     for job in jobs {
-        let until = until(job).map(|until| format!(", until block {until}")).unwrap_or_default();
-        println!("          job {} attempt {} of model {}: {}{until}", job.id, job.attempt, job.spec.artifact, job.phase.name());
+        let until = until(job)
+            .map(|until| format!(", until block {until}"))
+            .unwrap_or_default();
+        println!(
+            "          job {} attempt {} of model {}: {}{until}",
+            job.id,
+            job.attempt,
+            job.spec.artifact,
+            job.phase.name()
+        );
     }
 }

@@ -95,8 +95,16 @@ pub(crate) struct Tracker {
 impl Tracker {
     /// Takes up where the journal's entries leave off.
     pub(crate) fn new(me: AccountId, entries: Vec<Entry>) -> Self {
-        let attempts = entries.into_iter().map(|entry| (entry.key, Tracked::from(entry))).collect();
-        Self { me, attempts, best: 0, draining: false }
+        let attempts = entries
+            .into_iter()
+            .map(|entry| (entry.key, Tracked::from(entry)))
+            .collect();
+        Self {
+            me,
+            attempts,
+            best: 0,
+            draining: false,
+        }
     }
 
     /// Takes no more jobs from now on.
@@ -125,7 +133,11 @@ impl Tracker {
         let best = self.best;
         let sent = self.attempts.get_mut(&key).and_then(|tracked| tracked.sent.as_mut());
         if let Some(sent) = sent.filter(|sent| sent.step == step) {
-            *sent = Sent { at: best, pending: false, ..*sent };
+            *sent = Sent {
+                at: best,
+                pending: false,
+                ..*sent
+            };
         }
     }
 
@@ -143,10 +155,12 @@ impl Tracker {
         let ended: Vec<_> = self
             .attempts
             .iter()
-            .filter_map(|(key, tracked)| match jobs.get(&key.job).filter(|job| digest(&job.spec) == key.spec) {
-                Some(job) => end(job, key.attempt, &self.me).map(|end| (*key, end)),
-                None => tracked.since.is_some_and(forgotten).then_some((*key, End::Forgotten)),
-            })
+            .filter_map(
+                |(key, tracked)| match jobs.get(&key.job).filter(|job| digest(&job.spec) == key.spec) {
+                    Some(job) => end(job, key.attempt, &self.me).map(|end| (*key, end)),
+                    None => tracked.since.is_some_and(forgotten).then_some((*key, End::Forgotten)),
+                },
+            )
             .collect();
         for (key, _) in &ended {
             self.attempts.remove(key);
@@ -160,13 +174,19 @@ impl Tracker {
             Phase::Running { worker, .. } | Phase::Committed { worker, .. } => *worker == self.me,
             _ => false,
         };
-        let stopped = |job: &Job| self.attempts.get(&Key::of(job)).is_some_and(|tracked| tracked.stopped.is_some());
+        let stopped = |job: &Job| {
+            self.attempts
+                .get(&Key::of(job))
+                .is_some_and(|tracked| tracked.stopped.is_some())
+        };
         jobs.iter().filter(mine).filter(|job| !stopped(job)).count()
     }
 
     /// Whether the fate of a transaction is still unknown.
     pub(crate) fn is_sending(&self) -> bool {
-        self.attempts.values().any(|tracked| tracked.sent.is_some_and(|sent| sent.pending))
+        self.attempts
+            .values()
+            .any(|tracked| tracked.sent.is_some_and(|sent| sent.pending))
     }
 
     fn look_at(&mut self, job: &Job) -> Option<Effect> {
@@ -196,20 +216,34 @@ impl Tracker {
         if tracked.sent.is_some_and(|sent| sent.step == step && waits(sent)) {
             return None;
         }
-        tracked.sent = Some(Sent { step, at: self.best, pending: true });
+        tracked.sent = Some(Sent {
+            step,
+            at: self.best,
+            pending: true,
+        });
         Some(Effect::Send(key, step))
     }
 }
 
 impl Tracked {
     fn new(best: u32) -> Self {
-        Self { work: Work::NotBegun, sent: None, stopped: None, since: Some(best) }
+        Self {
+            work: Work::NotBegun,
+            sent: None,
+            stopped: None,
+            since: Some(best),
+        }
     }
 }
 
 impl From<Entry> for Tracked {
     fn from(entry: Entry) -> Self {
-        Self { work: Work::Ready(entry), sent: None, stopped: None, since: None }
+        Self {
+            work: Work::Ready(Box::new(entry)),
+            sent: None,
+            stopped: None,
+            since: None,
+        }
     }
 }
 

@@ -49,6 +49,11 @@ impl Cargo {
         self.target_dir.clone()
     }
 
+    /// Builds node, worker and client.
+    pub(crate) fn build_programs(&self) -> Result<()> {
+        self.workspace("build", &["--bins"])
+    }
+
     /// Runs `cargo <subcommand>` on the workspace.
     pub(crate) fn workspace(&self, subcommand: &str, arguments: &[&str]) -> Result<()> {
         process::run(self.command(subcommand).args(ALIKE).args(arguments))

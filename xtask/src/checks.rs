@@ -15,7 +15,7 @@ pub(crate) fn run(report: &Report) -> Result<()> {
         .context("the formatting differs from rustfmt's: `cargo fmt --all` mends it")?;
 
     report.step("Programs and tests: building");
-    cargo.workspace("build", &["--bins"])?;
+    cargo.build_programs()?;
     cargo.workspace("test", &["--no-run"])?;
 
     // After the build, which has made the runtime's WASM: clippy must not, being another compiler

@@ -3,11 +3,13 @@
 use crate::{
     daemon::Daemon,
     net::{free_port, Rpc},
+    process,
     workspace::Binaries,
 };
 use anyhow::{Context, Result};
-use serde_json::json;
+use serde_json::{json, Value};
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -15,6 +17,12 @@ use std::{
 
 /// How long a node may take to answer after its start.
 const NODE_START: Duration = Duration::from_secs(60);
+
+/// How long a worker may take to fetch and load a model and to say so on the chain.
+const WORKER_START: Duration = Duration::from_secs(120);
+
+/// What a hot key is given for its fees, in ASY.
+const FUND: &str = "10";
 
 /// How long a chain may take to finalize a block that it has.
 const FINALITY: Duration = Duration::from_secs(90);
@@ -31,6 +39,9 @@ pub struct Site {
 pub enum Chain<'a> {
     /// The preset `development`: this node is its only validator.
     Development,
+    /// `development` with other genesis parameters of the market, each by its name in the chain
+    /// specification.
+    DevelopmentWith(&'a [(&'a str, u32)]),
     /// The preset `local_testnet`.
     LocalTestnet {
         /// Whose keys the node has: `alice` or `bob`.
@@ -82,6 +93,11 @@ impl Site {
         ];
         match chain {
             Chain::Development => arguments.push("--dev".into()),
+            Chain::DevelopmentWith(parameters) => {
+                let spec = self.development_with(name, parameters)?;
+                arguments.extend(["--alice".into(), "--force-authoring".into()]);
+                arguments.push(format!("--chain={}", spec.display()));
+            }
             Chain::LocalTestnet { validator, bootnode } => {
                 arguments.extend(["--chain=local".into(), format!("--{validator}"), "--validator".into()]);
                 if let Some(node) = bootnode {
@@ -100,6 +116,49 @@ impl Site {
             blob_port,
             blobs,
         })
+    }
+
+    /// Writes a chain specification like that of `development` but for some parameters.
+    fn development_with(&self, name: &str, parameters: &[(&str, u32)]) -> Result<PathBuf> {
+        let mut build = Command::new(self.program("assay-node")?);
+        let text = process::output(build.args(["chain-spec", "--chain=dev"]))?;
+        let mut spec: Value = serde_json::from_str(&text).context("the chain specification is not JSON")?;
+        let market = "/genesis/runtimeGenesis/patch/genesisParameters/market";
+        let market = spec
+            .pointer_mut(market)
+            .context("the chain specification has no parameters of the market")?;
+        for (parameter, value) in parameters {
+            let entry = market.get_mut(*parameter);
+            *entry.with_context(|| format!("the market has no parameter {parameter}"))? = json!(value);
+        }
+        let file = self.dir.join(format!("{name}.json"));
+        fs::create_dir_all(&self.dir)?;
+        fs::write(&file, spec.to_string()).with_context(|| format!("cannot write {}", file.display()))?;
+        Ok(file)
+    }
+
+    /// `assay`, as `key` and with the node's blobs, called for `arguments`.
+    pub fn assay(&self, node: &Node, key: &str, arguments: &[&str]) -> Result<Command> {
+        let mut command = Command::new(self.program("assay")?);
+        command
+            .args(arguments)
+            .args([format!("--rpc={}", node.rpc().url()), format!("--key={key}")]);
+        // What the node serves is what it finds here
+        command.arg(format!("--blobs={}", node.blob_dir().display()));
+        Ok(command)
+    }
+
+    /// Publishes the model in `folder` by `assay model publish`; returns its artifact id.
+    pub fn publish(&self, node: &Node, owner: &str, price: &str, folder: &Path) -> Result<u32> {
+        let mut publish = self.assay(
+            node,
+            owner,
+            &["model", "publish", "--json", "--finalized", "--price", price],
+        )?;
+        let text = process::output(publish.arg(folder))?;
+        let published: Value = serde_json::from_str(&text).with_context(|| format!("not JSON: {text}"))?;
+        let id = published["id"].as_u64().with_context(|| format!("no id in {text}"))?;
+        Ok(u32::try_from(id)?)
     }
 
     /// A worker that signs with `hot_key`, computes `models` and fetches blobs from `node`. Nothing is
@@ -143,10 +202,37 @@ impl Worker {
         command
     }
 
+    /// Registers it by `assay-worker register`; `cold_key` bonds, asks, and pays the hot key's fees.
+    /// Returns what that printed.
+    pub fn register(&self, cold_key: &str, bond: &str, ask: &str) -> Result<String> {
+        let arguments = [
+            "register",
+            "--cold-key",
+            cold_key,
+            "--bond",
+            bond,
+            "--ask",
+            ask,
+            "--fund",
+            FUND,
+        ];
+        process::output(&mut self.command(&arguments))
+    }
+
     /// Starts it.
     pub fn start(&self) -> Result<Daemon> {
         let arguments = [&["run".to_string()], &self.configuration[..]].concat();
         Daemon::start(&self.name, &self.program, &arguments, &self.logs)
+    }
+
+    /// Starts it and waits until it is declared ready for `model` in the best chain of `node`.
+    pub fn start_and_wait(&self, node: &Node, model: u32) -> Result<Daemon> {
+        let mut running = self.start()?;
+        running.wait_for("declaration that the model is ready", WORKER_START, || {
+            let workers = node.rpc().call("compute_workers", json!([model])).ok()?;
+            workers.as_array().filter(|workers| !workers.is_empty()).map(|_| ())
+        })?;
+        Ok(running)
     }
 }
 
@@ -179,6 +265,11 @@ impl Node {
     /// The process.
     pub fn daemon(&mut self) -> &mut Daemon {
         &mut self.daemon
+    }
+
+    /// Asks it to end and waits until it has.
+    pub fn stop(self) -> Result<()> {
+        self.daemon.stop().map(|_| ())
     }
 
     /// Where other nodes find it.

@@ -2,6 +2,7 @@
 
 mod cargo;
 mod checks;
+mod demo;
 mod measure;
 mod report;
 mod setup;
@@ -22,6 +23,8 @@ struct Arguments {
 enum Command {
     /// Brings this machine to a state in which everything builds. Does nothing twice.
     Setup,
+    /// From tools to a paid inference and a vote, on a development chain of real processes.
+    Demo,
     /// Everything that CI runs: formatting, lints, tests, the real runtime, the whole system.
     Test,
     /// Measures the weights of our pallets and writes them into the runtime.
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
     let report = Report::new();
     let done = match Arguments::parse().command {
         Command::Setup => setup::run(&report).map(|_| ()),
+        Command::Demo => demo::run(&report),
         Command::Test => checks::run(&report),
         Command::Weights => measure::run(&report),
     };

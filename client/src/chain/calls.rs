@@ -248,3 +248,6 @@ fn artifact(id: ArtifactId) -> Value {
 fn job(id: JobId) -> Value {
     Value::u128(id.into())
 }
+
+#[cfg(test)]
+mod tests;

@@ -340,7 +340,7 @@ impl Submitted {
             });
         }
         *blocks += 1;
-        if *blocks % HAND_OVER_AGAIN != 0 {
+        if !blocks.is_multiple_of(HAND_OVER_AGAIN) {
             return Ok(());
         }
         // A node that was restarted, or short of room, has forgotten it.

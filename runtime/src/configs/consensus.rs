@@ -33,6 +33,8 @@ parameter_types! {
     pub const KeyDeposit: Balance = deposit(4, 192);
 }
 
+// The weights of BABE's and GRANDPA's reports are estimates, with RocksDB's costs: on ParityDB they
+// are too high, never too low.
 impl pallet_babe::Config for Runtime {
     type EpochDuration = EpochDuration;
     type ExpectedBlockTime = ExpectedBlockTime;

@@ -107,7 +107,7 @@ impl pallet_referenda::Config for Runtime {
     type SubmissionDeposit = SubmissionDeposit;
     type MaxQueued = ConstU32<100>;
     type UndecidingTimeout = GovernanceDays<14>;
-    type AlarmInterval = frame_support::traits::ConstU32<1>;
+    type AlarmInterval = ConstU32<1>;
     type Tracks = TracksInfo;
     type Preimages = Preimage;
     type BlockNumberProvider = System;
@@ -123,6 +123,7 @@ impl pallet_parameters::Config for Runtime {
     type RuntimeEvent = RuntimeEvent;
     type RuntimeParameters = RuntimeParameters;
     type AdminOrigin = ParameterAdmin;
+    // Its own weights cannot be named from outside; these are with RocksDB's costs, which are higher.
     type WeightInfo = ();
 }
 

@@ -80,7 +80,7 @@ parameter_types! {
         .voters_count(MaxElectingVoters::get().into())
         .targets_count(MaxElectableTargets::get().into())
         .build();
-    /// See [`BAG_THRESHOLDS`].
+    /// Upper bounds of the bags.
     pub const BagThresholds: &'static [VoteWeight] = &BAG_THRESHOLDS;
     /// Voters moved to their right bag in a block with time to spare.
     pub const MaxAutoRebagPerBlock: u32 = 5;

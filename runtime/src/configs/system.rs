@@ -9,10 +9,7 @@ use frame_support::{
     dispatch::DispatchClass,
     parameter_types,
     weights::{
-        constants::{
-            BlockExecutionWeight, ExtrinsicBaseWeight, ParityDbWeight, WEIGHT_REF_TIME_PER_MILLIS,
-            WEIGHT_REF_TIME_PER_SECOND,
-        },
+        constants::{BlockExecutionWeight, ExtrinsicBaseWeight, ParityDbWeight, WEIGHT_REF_TIME_PER_SECOND},
         Weight,
     },
 };
@@ -110,9 +107,4 @@ where
     fn create_bare(call: RuntimeCall) -> UncheckedExtrinsic {
         UncheckedExtrinsic::new_bare(call)
     }
-}
-
-/// Most weight that the hooks of a block may use for work that can wait.
-pub const fn housekeeping_weight(milliseconds: u64) -> Weight {
-    Weight::from_parts(milliseconds * WEIGHT_REF_TIME_PER_MILLIS, u64::MAX)
 }

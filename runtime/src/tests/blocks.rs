@@ -1,9 +1,12 @@
 //! Whole blocks: a job from submission to payment, and randomness.
 
-use super::chain::{account, events, genesis, Chain};
+use super::chain::{account, genesis, Chain};
 use crate::{
-    configs::money::TreasuryAccount, constants::currency::ASY, parameters::DEFAULT_MARKET, randomness::AuthorVrf,
-    Artifacts, Balances, ComputeMarket, Runtime, RuntimeCall, RuntimeEvent, System, Workers,
+    configs::money::TreasuryAccount,
+    constants::{currency::ASY, time::EPOCH_DURATION},
+    parameters::DEFAULT_MARKET,
+    randomness::AuthorVrf,
+    Artifacts, Babe, Balances, ComputeMarket, Runtime, RuntimeCall, Session, System, Workers,
 };
 use assay_types::{
     api::runtime_decl_for_compute_api::ComputeApiV1, commitment, traits::DrawRandomness, BlobRef, JobSpec,
@@ -193,13 +196,15 @@ fn draws_should_differ_by_block_and_subject_and_need_a_vrf() {
 #[test]
 fn session_should_change_with_the_epoch() {
     let mut chain = Chain::development();
-    let epoch = crate::constants::time::EPOCH_DURATION as u32;
-    for _ in 0..=epoch {
+    let epoch = EPOCH_DURATION as u32;
+    for _ in 0..epoch {
         chain.block(vec![]);
     }
+    assert_eq!(chain.read(Session::current_index), 0);
+    chain.block(vec![]);
     chain.read(|| {
-        assert_eq!(crate::Session::current_index(), 1);
-        assert_eq!(crate::Session::validators().len(), 1);
-        assert!(events().iter().all(|event| !matches!(event, RuntimeEvent::Staking(_))));
+        assert_eq!(Session::current_index(), 1);
+        assert_eq!(Session::validators(), [account(Sr25519Keyring::AliceStash)]);
+        assert_eq!(Babe::current_epoch().epoch_index, 1);
     });
 }

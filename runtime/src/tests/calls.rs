@@ -155,3 +155,17 @@ fn election_should_take_less_than_half_a_block() {
     assert!(weight.all_lte(half), "{weight} of {half}");
     assert!(MaxActiveValidators::get() <= MaxElectableTargets::get());
 }
+
+#[test]
+fn reports_of_equivocation_should_fit_into_a_block() {
+    let limit = RuntimeBlockWeights::get()
+        .get(DispatchClass::Normal)
+        .max_extrinsic
+        .unwrap();
+    let (validators, nominators) = (MaxActiveValidators::get(), MaxElectingVoters::get());
+    let author = <<Runtime as pallet_babe::Config>::WeightInfo as pallet_babe::WeightInfo>::report_equivocation;
+    let voter = <<Runtime as pallet_grandpa::Config>::WeightInfo as pallet_grandpa::WeightInfo>::report_equivocation;
+    for weight in [author(validators, nominators), voter(validators, nominators)] {
+        assert!(weight.all_lte(limit), "{weight} of {limit}");
+    }
+}

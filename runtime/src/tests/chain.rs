@@ -1,9 +1,9 @@
 //! A chain in memory: genesis by preset, blocks as a node would make them, by one author.
 
 use crate::{
-    configs::consensus::EpochDuration, constants::time::SLOT_DURATION, genesis_config_presets::get_preset, AccountId,
-    AllPalletsWithSystem, Artifacts, Babe, ComputeMarket, Executive, Header, Runtime, RuntimeCall, RuntimeEvent,
-    RuntimeGenesisConfig, Signature, SignedPayload, System, TxExtension, UncheckedExtrinsic, Workers,
+    constants::time::SLOT_DURATION, genesis_config_presets::get_preset, AccountId, AllPalletsWithSystem, Artifacts,
+    Babe, BlockNumber, ComputeMarket, Executive, Header, Runtime, RuntimeCall, RuntimeEvent, RuntimeGenesisConfig,
+    Signature, SignedPayload, System, TxExtension, UncheckedExtrinsic, Workers,
 };
 use codec::Encode;
 use frame_support::{genesis_builder_helper, traits::PalletsInfoAccess};
@@ -12,7 +12,10 @@ use sp_consensus_babe::{
     digests::{PreDigest, SecondaryVRFPreDigest},
     make_vrf_sign_data, Slot, BABE_ENGINE_ID,
 };
-use sp_core::{crypto::VrfSecret, sr25519};
+use sp_core::{
+    crypto::VrfSecret,
+    sr25519::{self, vrf::VrfSignData},
+};
 use sp_genesis_builder::DEV_RUNTIME_PRESET;
 use sp_io::TestExternalities;
 use sp_keyring::Sr25519Keyring;
@@ -83,8 +86,7 @@ impl Chain {
         let slot = Slot::from(FIRST_SLOT + u64::from(number));
         let (parent, author) = (self.head.hash(), self.author.clone());
         let (head, results) = self.ext.execute_with(|| {
-            let epoch = number as u64 / EpochDuration::get();
-            let vrf_signature = author.vrf_sign(&make_vrf_sign_data(&Babe::randomness(), slot, epoch));
+            let vrf_signature = author.vrf_sign(&vrf_input(number, slot));
             let digest = PreDigest::SecondaryVRF(SecondaryVRFPreDigest {
                 authority_index: 0,
                 slot,
@@ -146,6 +148,16 @@ impl Chain {
             ComputeMarket::do_try_state().unwrap();
         });
     }
+}
+
+/// What the author of block `number` signs to claim `slot`.
+fn vrf_input(number: BlockNumber, slot: Slot) -> VrfSignData {
+    let current = Babe::current_epoch();
+    // The first epoch begins with the first block; any other when a block comes after the end of
+    // the one before.
+    let over = number > 1 && *slot >= *current.start_slot + current.duration;
+    let epoch = if over { Babe::next_epoch() } else { current };
+    make_vrf_sign_data(&epoch.randomness, slot, epoch.epoch_index)
 }
 
 /// The extensions of a transaction with this nonce.

@@ -2,8 +2,7 @@
 
 use super::chain::{extension, genesis, sign};
 use crate::{
-    configs::accounts::ProxyType, extrinsics::name_of, AccountId, RuntimeCall, RuntimeEvent, RuntimeGenesisConfig,
-    TxExtension, UncheckedExtrinsic,
+    configs::accounts::ProxyType, extrinsics::name_of, AccountId, RuntimeCall, TxExtension, UncheckedExtrinsic,
 };
 use assay_types::{api::runtime_decl_for_compute_api::ComputeApiV1, BlobRef, JobSpec, Submission};
 use codec::Encode;
@@ -102,12 +101,4 @@ fn proxies_should_be_held_to_their_type() {
     assert!(ProxyType::Any.is_superset(&ProxyType::Compute));
     assert!(!ProxyType::NonTransfer.is_superset(&ProxyType::Compute));
     assert!(!ProxyType::Compute.is_superset(&ProxyType::Any));
-}
-
-#[test]
-fn genesis_and_events_should_be_small_enough_to_pass_around() {
-    // An event is built on the stack of every call; a variant that grows makes all of them grow.
-    assert!(core::mem::size_of::<RuntimeEvent>() <= 512);
-    assert!(core::mem::size_of::<RuntimeCall>() <= 1_024);
-    let _ = RuntimeGenesisConfig::default();
 }

@@ -17,7 +17,10 @@ fn load(toml: &str, variables: &[(&str, &str)], flags: Flags) -> Result<Config, 
     for (name, value) in variables {
         std::env::set_var(name, value);
     }
-    let config = Config::load(&Flags { config: Some(file), ..flags });
+    let config = Config::load(&Flags {
+        config: Some(file),
+        ..flags
+    });
     for (name, _) in variables {
         std::env::remove_var(name);
     }
@@ -45,20 +48,36 @@ fn config_should_take_the_later_source() {
 
     let common = [("ASSAY_RPC", "ws://common"), ("ASSAY_KEY", "//Common")];
     let config = load(toml, &common, Flags::default()).unwrap();
-    assert_eq!((config.node.as_str(), config.key().unwrap()), ("ws://common", "//Common"));
+    assert_eq!(
+        (config.node.as_str(), config.key().unwrap()),
+        ("ws://common", "//Common")
+    );
 
-    let own = [common[0], ("ASSAY_WORKER_NODE", "ws://own"), ("ASSAY_WORKER_MODELS", "3")];
+    let own = [
+        common[0],
+        ("ASSAY_WORKER_NODE", "ws://own"),
+        ("ASSAY_WORKER_MODELS", "3"),
+    ];
     let config = load(toml, &own, Flags::default()).unwrap();
     assert_eq!((config.node.as_str(), config.models), ("ws://own", vec![3]));
 
-    let flags = Flags { node: Some("wss://flag".into()), models: Some(vec![4, 5]), ..Flags::default() };
+    let flags = Flags {
+        node: Some("wss://flag".into()),
+        models: Some(vec![4, 5]),
+        ..Flags::default()
+    };
     let config = load(toml, &own, flags).unwrap();
     assert_eq!((config.node.as_str(), config.models), ("wss://flag", vec![4, 5]));
 }
 
 #[test]
 fn lists_should_be_read_from_variables() {
-    for (value, expected) in [("7", vec![7]), ("7,8", vec![7, 8]), ("[7, 8]", vec![7, 8]), ("", vec![])] {
+    for (value, expected) in [
+        ("7", vec![7]),
+        ("7,8", vec![7, 8]),
+        ("[7, 8]", vec![7, 8]),
+        ("", vec![]),
+    ] {
         let config = load("models = [1]", &[("ASSAY_WORKER_MODELS", value)], Flags::default()).unwrap();
         assert_eq!(config.models, expected, "{value:?}");
     }
@@ -70,7 +89,10 @@ fn lists_should_be_read_from_variables() {
 #[test]
 fn listeners_should_be_turned_off_by_a_word() {
     let config = load("metrics = \"off\"\nblob_listen = \"0.0.0.0:80\"", &[], Flags::default()).unwrap();
-    assert_eq!((config.metrics, config.blob_listen), (None, Some("0.0.0.0:80".parse().unwrap())));
+    assert_eq!(
+        (config.metrics, config.blob_listen),
+        (None, Some("0.0.0.0:80".parse().unwrap()))
+    );
 }
 
 #[test]
@@ -84,7 +106,12 @@ fn bad_values_should_be_named_with_what_was_expected() {
         ("models = \"minilm\"", "models", "a list", "minilm"),
         ("metrics = \"9616\"", "metrics", "127.0.0.1:9616", "9616"),
         ("endpoint = \"example.com\"", "endpoint", "http://", "example.com"),
-        ("blob_sources = [\"ftp://example.com\"]", "blob_sources", "http://", "ftp://example.com"),
+        (
+            "blob_sources = [\"ftp://example.com\"]",
+            "blob_sources",
+            "http://",
+            "ftp://example.com",
+        ),
         ("log = \"worker=loud\"", "log", "level", "worker=loud"),
         ("log_format = \"xml\"", "log_format", "json", "xml"),
         ("nodes = \"ws://x\"", "nodes", "node", "nodes"),
@@ -96,11 +123,17 @@ fn bad_values_should_be_named_with_what_was_expected() {
         }
     }
     let message = message("", &[("ASSAY_WORKER_THREADS", "four")]);
-    assert!(message.contains("THREADS") && message.contains("u32") && message.contains("four"), "{message}");
+    assert!(
+        message.contains("THREADS") && message.contains("u32") && message.contains("four"),
+        "{message}"
+    );
 }
 
 #[test]
 fn config_should_fail_when_the_file_is_not_there() {
-    let flags = Flags { config: Some("no/such/file.toml".into()), ..Flags::default() };
+    let flags = Flags {
+        config: Some("no/such/file.toml".into()),
+        ..Flags::default()
+    };
     assert!(matches!(Config::load(&flags), Err(ConfigError::NoFile(_))));
 }

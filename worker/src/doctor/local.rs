@@ -24,12 +24,24 @@ pub(super) fn state_dir(folder: &Path) -> Finding {
     const WHAT: &str = "state_dir";
     let shown = folder.display();
     if let Err(error) = try_writing(folder) {
-        return Finding::failure(WHAT, format!("{shown}: {error}"), "make it writable for this user, or set another `state_dir`");
+        return Finding::failure(
+            WHAT,
+            format!("{shown}: {error}"),
+            "make it writable for this user, or set another `state_dir`",
+        );
     }
     match is_locked(folder) {
         Ok(true) => Finding::ok(WHAT, format!("{shown}, in use by a running worker")),
-        Ok(false) => Finding::warning(WHAT, format!("{shown}, no worker is running with it"), "start `assay-worker run`"),
-        Err(error) => Finding::failure(WHAT, error, "make it writable for this user, or set another `state_dir`"),
+        Ok(false) => Finding::warning(
+            WHAT,
+            format!("{shown}, no worker is running with it"),
+            "start `assay-worker run`",
+        ),
+        Err(error) => Finding::failure(
+            WHAT,
+            error,
+            "make it writable for this user, or set another `state_dir`",
+        ),
     }
 }
 
@@ -41,7 +53,11 @@ pub(super) fn blob_dir(folder: &Path) -> Finding {
     let free = match free {
         Ok(stat) => stat.f_bavail.saturating_mul(stat.f_frsize),
         Err(error) => {
-            return Finding::failure(WHAT, format!("{shown}: {error}"), "make it writable for this user, or set another `blob_dir`")
+            return Finding::failure(
+                WHAT,
+                format!("{shown}: {error}"),
+                "make it writable for this user, or set another `blob_dir`",
+            )
         }
     };
     let found = format!("{shown}, {} MiB free", free >> 20);
@@ -58,7 +74,13 @@ pub(super) async fn clock(node: &str) -> Finding {
     const WHAT: &str = "clock";
     let chains = match timestamp(node).await {
         Ok(milliseconds) => UNIX_EPOCH + Duration::from_millis(milliseconds),
-        Err(error) => return Finding::failure(WHAT, format!("the chain's time cannot be read: {error:#}"), "look at the node's log"),
+        Err(error) => {
+            return Finding::failure(
+                WHAT,
+                format!("the chain's time cannot be read: {error:#}"),
+                "look at the node's log",
+            )
+        }
     };
     judge_clock(SystemTime::now(), chains)
 }
@@ -74,7 +96,11 @@ fn judge_clock(ours: SystemTime, chains: SystemTime) -> Finding {
         Finding::ok(WHAT, found)
     } else {
         let mend = "synchronise the clock (timedatectl set-ntp true); deadlines are reckoned by it";
-        Finding::failure(WHAT, format!("{found}, expected at most {} s", CLOCK_DRIFT.as_secs()), mend)
+        Finding::failure(
+            WHAT,
+            format!("{found}, expected at most {} s", CLOCK_DRIFT.as_secs()),
+            mend,
+        )
     }
 }
 
@@ -82,7 +108,10 @@ fn judge_clock(ours: SystemTime, chains: SystemTime) -> Finding {
 async fn timestamp(node: &str) -> anyhow::Result<u64> {
     let client = OnlineClient::<SubstrateConfig>::from_insecure_url(node).await?;
     let block = client.at_current_block().await?;
-    let now = block.storage().fetch(dynamic::storage::<(), u64>("Timestamp", "Now"), ()).await?;
+    let now = block
+        .storage()
+        .fetch(dynamic::storage::<(), u64>("Timestamp", "Now"), ())
+        .await?;
     Ok(now.decode()?)
 }
 

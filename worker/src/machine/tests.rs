@@ -17,13 +17,23 @@ const SALT: H256 = H256::repeat_byte(3);
 
 /// Every state of the work, with a result under [`OURS`].
 fn works() -> [Work; 7] {
-    let key = Key { job: 7, attempt: 0, spec: H256::zero() };
+    let key = Key {
+        job: 7,
+        attempt: 0,
+        spec: H256::zero(),
+    };
     [
         Work::NotBegun,
         Work::Fetching,
         Work::Computing { needed: 5, allowed: 5 },
         Work::Computing { needed: 6, allowed: 5 },
-        Work::Ready(Entry { key, worker: ME, outcome: outcome(), salt: SALT, commitment: OURS }),
+        Work::Ready(Box::new(Entry {
+            key,
+            worker: ME,
+            outcome: outcome(),
+            salt: SALT,
+            commitment: OURS,
+        })),
         Work::Unavailable(UnavailableBlob::Input),
         Work::Failed,
     ]
@@ -40,7 +50,12 @@ fn running(until: u32) -> Phase {
 }
 
 fn committed(commitment: H256, from: u32, until: u32) -> Phase {
-    Phase::Committed { worker: ME, commitment, from, until }
+    Phase::Committed {
+        worker: ME,
+        commitment,
+        from,
+        until,
+    }
 }
 
 fn decisions(phase: Phase, draining: bool) -> [Decision; 7] {
@@ -111,15 +126,29 @@ fn commitment_should_be_revealed_in_its_window_alone() {
 
 #[test]
 fn commitment_should_never_be_answered_when_it_is_not_in_the_journal() {
-    assert_eq!(decisions(committed(THEIRS, BEST, BEST + 9), false), [Stop(Reason::Lost); 7]);
+    assert_eq!(
+        decisions(committed(THEIRS, BEST, BEST + 9), false),
+        [Stop(Reason::Lost); 7]
+    );
 }
 
 #[test]
 fn revealed_and_ended_jobs_should_be_done() {
     let phases = [
-        Phase::Challengeable { worker: ME, outcome: outcome(), until: BEST + 9 },
-        Phase::Settled { worker: ME, outcome: outcome(), payment: Payment::default() },
-        Phase::Failed { fault: Fault::Worker, status: None },
+        Phase::Challengeable {
+            worker: ME,
+            outcome: outcome(),
+            until: BEST + 9,
+        },
+        Phase::Settled {
+            worker: ME,
+            outcome: outcome(),
+            payment: Payment::default(),
+        },
+        Phase::Failed {
+            fault: Fault::Worker,
+            status: None,
+        },
         Phase::Cancelled,
         Phase::Expired,
     ];
@@ -132,10 +161,25 @@ fn revealed_and_ended_jobs_should_be_done() {
 fn jobs_of_others_should_be_left_alone() {
     let phases = [
         Phase::Open { until: BEST + 9 },
-        Phase::Assigned { worker: OTHER, until: BEST + 9 },
-        Phase::Running { worker: OTHER, until: BEST + 9 },
-        Phase::Committed { worker: OTHER, commitment: OURS, from: BEST, until: BEST + 9 },
-        Phase::Challengeable { worker: OTHER, outcome: outcome(), until: BEST + 9 },
+        Phase::Assigned {
+            worker: OTHER,
+            until: BEST + 9,
+        },
+        Phase::Running {
+            worker: OTHER,
+            until: BEST + 9,
+        },
+        Phase::Committed {
+            worker: OTHER,
+            commitment: OURS,
+            from: BEST,
+            until: BEST + 9,
+        },
+        Phase::Challengeable {
+            worker: OTHER,
+            outcome: outcome(),
+            until: BEST + 9,
+        },
     ];
     for phase in phases {
         assert_eq!(decisions(phase, false), [Stop(Reason::NotOurs); 7]);

@@ -17,7 +17,13 @@ const GENESIS: H256 = H256::repeat_byte(7);
 const PATIENT: u32 = 60;
 
 fn assigned() -> Job {
-    job(3, Phase::Assigned { worker: ME, until: PATIENT })
+    job(
+        3,
+        Phase::Assigned {
+            worker: ME,
+            until: PATIENT,
+        },
+    )
 }
 
 fn attempt() -> Key {
@@ -63,11 +69,23 @@ fn unavailable_blob_should_be_reported() {
 #[test]
 fn draining_tracker_should_finish_what_it_has_and_take_nothing_new() {
     let mut tracker = tracker();
-    let running = job(3, Phase::Running { worker: ME, until: PATIENT });
+    let running = job(
+        3,
+        Phase::Running {
+            worker: ME,
+            until: PATIENT,
+        },
+    );
     assert_eq!(sent(&tracker.on_best(1, std::slice::from_ref(&running))), ["start"]);
     tracker.drain();
     assert_eq!(tracker.in_progress(std::slice::from_ref(&running)), 1);
-    let other = job(4, Phase::Assigned { worker: ME, until: PATIENT });
+    let other = job(
+        4,
+        Phase::Assigned {
+            worker: ME,
+            until: PATIENT,
+        },
+    );
     assert_eq!(sent(&tracker.on_best(2, &[running, other.clone()])), [""; 0]);
     assert_eq!(tracker.in_progress(&[other]), 0);
 }
@@ -75,7 +93,15 @@ fn draining_tracker_should_finish_what_it_has_and_take_nothing_new() {
 #[test]
 fn lost_commitment_should_not_keep_the_worker_from_stopping() {
     let mut tracker = tracker();
-    let lost = job(3, Phase::Committed { worker: ME, commitment: H256::zero(), from: 1, until: PATIENT });
+    let lost = job(
+        3,
+        Phase::Committed {
+            worker: ME,
+            commitment: H256::zero(),
+            from: 1,
+            until: PATIENT,
+        },
+    );
     assert_eq!(sent(&tracker.on_best(1, std::slice::from_ref(&lost))), [""; 0]);
     assert_eq!(tracker.in_progress(&[lost]), 0);
 }
@@ -83,23 +109,77 @@ fn lost_commitment_should_not_keep_the_worker_from_stopping() {
 #[test]
 fn attempts_should_be_let_go_when_their_end_is_final() {
     let ended = |attempts: Vec<Fault>, phase| {
-        let attempt = |fault| Attempt { worker: ME, ended_at: 5, fault };
+        let attempt = |fault| Attempt {
+            worker: ME,
+            ended_at: 5,
+            fault,
+        };
         let mut job = job(3, phase);
         job.attempt = attempts.len() as u32;
         job.attempts = attempts.into_iter().map(attempt).collect();
         job
     };
-    let payment = Payment { worker: 8, ..Payment::default() };
+    let payment = Payment {
+        worker: 8,
+        ..Payment::default()
+    };
     let cases = [
         (ended(vec![], Phase::Running { worker: ME, until: 9 }), None),
-        (ended(vec![], Phase::Challengeable { worker: ME, outcome: outcome(), until: 9 }), None),
-        (ended(vec![], Phase::Settled { worker: ME, outcome: outcome(), payment }), Some(End::Settled { paid: 8 })),
-        (ended(vec![], Phase::Cancelled), Some(End::Dropped)),
-        (ended(vec![], Phase::Failed { fault: Fault::Submitter, status: None }), Some(End::Failed(Fault::Submitter))),
-        (ended(vec![Fault::Network], Phase::Open { until: 9 }), Some(End::GivenUp(Fault::Network))),
-        (ended(vec![Fault::Worker], Phase::Running { worker: OTHER, until: 9 }), Some(End::GivenUp(Fault::Worker))),
         (
-            ended(vec![Fault::Artifact], Phase::Failed { fault: Fault::Artifact, status: None }),
+            ended(
+                vec![],
+                Phase::Challengeable {
+                    worker: ME,
+                    outcome: outcome(),
+                    until: 9,
+                },
+            ),
+            None,
+        ),
+        (
+            ended(
+                vec![],
+                Phase::Settled {
+                    worker: ME,
+                    outcome: outcome(),
+                    payment,
+                },
+            ),
+            Some(End::Settled { paid: 8 }),
+        ),
+        (ended(vec![], Phase::Cancelled), Some(End::Dropped)),
+        (
+            ended(
+                vec![],
+                Phase::Failed {
+                    fault: Fault::Submitter,
+                    status: None,
+                },
+            ),
+            Some(End::Failed(Fault::Submitter)),
+        ),
+        (
+            ended(vec![Fault::Network], Phase::Open { until: 9 }),
+            Some(End::GivenUp(Fault::Network)),
+        ),
+        (
+            ended(
+                vec![Fault::Worker],
+                Phase::Running {
+                    worker: OTHER,
+                    until: 9,
+                },
+            ),
+            Some(End::GivenUp(Fault::Worker)),
+        ),
+        (
+            ended(
+                vec![Fault::Artifact],
+                Phase::Failed {
+                    fault: Fault::Artifact,
+                    status: None,
+                },
+            ),
             Some(End::Failed(Fault::Artifact)),
         ),
     ];
@@ -122,7 +202,10 @@ fn job_that_is_not_yet_final_should_not_be_taken_for_a_removed_one() {
     for jobs in [HashMap::new(), HashMap::from([(3, other)])] {
         assert_eq!(tracker.on_finalized(4 + FORGET_AFTER, &jobs), []);
     }
-    assert_eq!(tracker.on_finalized(5 + FORGET_AFTER, &HashMap::new()), [(attempt(), End::Forgotten)]);
+    assert_eq!(
+        tracker.on_finalized(5 + FORGET_AFTER, &HashMap::new()),
+        [(attempt(), End::Forgotten)]
+    );
 }
 
 /// A market with one job. Transactions take effect in the block after they are sent.
@@ -135,7 +218,12 @@ struct Market {
 
 impl Market {
     fn new() -> Self {
-        Self { block: 1, job: assigned(), sent: Vec::new(), commitments: Vec::new() }
+        Self {
+            block: 1,
+            job: assigned(),
+            sent: Vec::new(),
+            commitments: Vec::new(),
+        }
     }
 
     fn next_block(&mut self) {
@@ -145,8 +233,15 @@ impl Market {
             self.apply(step);
         }
         if let Phase::Challengeable { outcome, .. } = self.job.phase.clone() {
-            let payment = Payment { worker: 8, ..Payment::default() };
-            self.job.phase = Phase::Settled { worker: ME, outcome, payment };
+            let payment = Payment {
+                worker: 8,
+                ..Payment::default()
+            };
+            self.job.phase = Phase::Settled {
+                worker: ME,
+                outcome,
+                payment,
+            };
         }
     }
 
@@ -154,19 +249,38 @@ impl Market {
     fn apply(&mut self, step: Step) {
         match (step, self.job.phase.clone()) {
             (Step::Acknowledge, Phase::Assigned { .. }) => {
-                self.job.phase = Phase::Running { worker: ME, until: PATIENT };
+                self.job.phase = Phase::Running {
+                    worker: ME,
+                    until: PATIENT,
+                };
             }
             (Step::Commit(commitment), phase) => {
                 self.commitments.push(commitment);
                 if let Phase::Running { .. } = phase {
                     let from = self.block + 2;
-                    self.job.phase = Phase::Committed { worker: ME, commitment, from, until: PATIENT };
+                    self.job.phase = Phase::Committed {
+                        worker: ME,
+                        commitment,
+                        from,
+                        until: PATIENT,
+                    };
                 }
             }
-            (Step::Reveal(outcome, salt), Phase::Committed { commitment: expected, from, .. }) => {
+            (
+                Step::Reveal(outcome, salt),
+                Phase::Committed {
+                    commitment: expected,
+                    from,
+                    ..
+                },
+            ) => {
                 assert!(self.block >= from, "revealed too early");
                 assert_eq!(commitment(&GENESIS, 3, 0, &[1; 32], &outcome, &salt.0), expected);
-                self.job.phase = Phase::Challengeable { worker: ME, outcome, until: self.block + 1 };
+                self.job.phase = Phase::Challengeable {
+                    worker: ME,
+                    outcome,
+                    until: self.block + 1,
+                };
             }
             _ => {}
         }
@@ -186,7 +300,12 @@ impl Process {
     fn start(state: &Path, tokens: u32) -> Self {
         let journal = Journal::open(state, GENESIS, ME).unwrap();
         let tracker = Tracker::new(ME, journal.load().unwrap());
-        Self { tracker, journal, working: false, tokens }
+        Self {
+            tracker,
+            journal,
+            working: false,
+            tokens,
+        }
     }
 
     /// One block, in `steps` of which the process lives through the first `lives`. Returns whether it
@@ -205,7 +324,7 @@ impl Process {
             if !survive() {
                 return false;
             }
-            self.tracker.on_work(attempt(), Work::Ready(entry));
+            self.tracker.on_work(attempt(), Work::Ready(Box::new(entry)));
             self.working = false;
         }
         for effect in self.tracker.on_best(market.block, std::slice::from_ref(&market.job)) {
@@ -215,7 +334,8 @@ impl Process {
             match effect {
                 Effect::Start(_) => {
                     self.working = true;
-                    self.tracker.on_work(attempt(), Work::Computing { needed: 1, allowed: 9 });
+                    self.tracker
+                        .on_work(attempt(), Work::Computing { needed: 1, allowed: 9 });
                 }
                 Effect::Send(key, step) => {
                     market.sent.push((key, step));
@@ -248,12 +368,18 @@ fn job_should_settle_once_when_the_process_is_killed_at_any_moment() {
             }
             market.next_block();
         }
-        assert!(matches!(market.job.phase, Phase::Settled { .. }), "{first}, {second}: {:?}", market.job.phase);
+        assert!(
+            matches!(market.job.phase, Phase::Settled { .. }),
+            "{first}, {second}: {:?}",
+            market.job.phase
+        );
         market.commitments.dedup();
         assert_eq!(market.commitments.len(), 1, "{first}, {second}: one result only");
 
         process.tracker.on_best(market.block, &[]);
-        let ended = process.tracker.on_finalized(market.block, &HashMap::from([(3, market.job.clone())]));
+        let ended = process
+            .tracker
+            .on_finalized(market.block, &HashMap::from([(3, market.job.clone())]));
         assert_eq!(ended, [(attempt(), End::Settled { paid: 8 })]);
     }
 }
@@ -268,7 +394,10 @@ fn commitment_should_be_sent_again_unchanged_when_a_reorganisation_took_it_back(
         process.block(&mut market, &mut u32::MAX.clone());
         market.next_block();
     }
-    market.job.phase = Phase::Running { worker: ME, until: PATIENT };
+    market.job.phase = Phase::Running {
+        worker: ME,
+        until: PATIENT,
+    };
     while !market.job.phase.is_ended() && market.block < PATIENT {
         process.block(&mut market, &mut u32::MAX.clone());
         market.next_block();

@@ -7,6 +7,7 @@ use assay_types::{EstimateError, JobId};
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};
 use sc_rpc_api::author::error::Error as PoolError;
 use serde_json::{json, Value};
+use std::fmt;
 
 /// The node or its runtime failed; nothing the caller did.
 const INTERNAL: i32 = 20_000;
@@ -45,6 +46,33 @@ const UNKNOWN_JOB: i32 = 20_020;
 /// No estimate can be given. Data: `{reason}`, one of `unknownArtifact`, `artifactRetired`,
 /// `inputTooLarge`, `invalidTokens`.
 const NO_ESTIMATE: i32 = 20_021;
+
+/// What a transaction waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waiting {
+    /// The pool has not said anything of it.
+    Pool,
+    /// The account's transactions with lower nonces are missing.
+    Nonces,
+    /// Its turn.
+    Block,
+    /// It is in a block outside the best chain.
+    Fork,
+}
+
+impl fmt::Display for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pool => "the pool is still checking it",
+            Self::Nonces => {
+                "it waits for the account's transactions with lower nonces, and its input is not kept: submit those \
+                 first"
+            }
+            Self::Block => "it waits for a block",
+            Self::Fork => "its block is in a fork",
+        })
+    }
+}
 
 /// Why a `compute_*` method failed. What the transaction pool refuses at once has the code that
 /// `author_submitExtrinsic` gives it (1010 and following).
@@ -102,14 +130,14 @@ pub(crate) enum Error {
     Dropped,
     /// See [`TIMEOUT`].
     #[error(
-        "the transaction is not in the best chain after {seconds} s, {waiting}; it may still get there: look for it, \
-         or for the account's jobs, before you submit it again"
+        "the transaction is not in the best chain after {seconds} s: {waiting}. It may still get there: look for the \
+         account's jobs before you submit it again"
     )]
     Timeout {
         /// How long was waited.
         seconds: u64,
         /// What it waits for.
-        waiting: &'static str,
+        waiting: Waiting,
         /// Its hash.
         extrinsic: Hash,
     },

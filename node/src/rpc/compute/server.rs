@@ -17,7 +17,10 @@ use sc_rpc::{
     SubscriptionTaskExecutor,
 };
 use sc_rpc_api::author::error::Error as PoolError;
-use sc_transaction_pool_api::{error::IntoPoolError, TransactionPool, TransactionSource};
+use sc_transaction_pool_api::{
+    error::{Error as TransactionError, IntoPoolError},
+    TransactionPool, TransactionSource,
+};
 use sp_api::ProvideRuntimeApi;
 use sp_blockchain::HeaderBackend;
 use sp_core::Bytes;
@@ -92,10 +95,70 @@ where
             }),
         }
     }
+}
+
+impl<C, P> Compute<C, P>
+where
+    C: ProvideRuntimeApi<Block> + HeaderBackend<Block> + BlockchainEvents<Block>,
+    C::Api: ComputeApi<Block, AccountId, Balance, BlockNumber>,
+    P: TransactionPool<Block = Block, Hash = Hash> + 'static,
+{
+    async fn submit(&self, extrinsic: Bytes, input: Option<Bytes>) -> Result<JobId, Error> {
+        self.check(&extrinsic, input.as_ref())?;
+        let transaction = Decode::decode(&mut &extrinsic[..]).map_err(|_| Error::NotASubmission)?;
+        let hash = self.pool.hash_of(&transaction);
+
+        // The blob must be here before the job is known to anyone: its worker may ask for it at once.
+        let mut held = match input {
+            Some(input) => Some(self.store(input).await?),
+            None => None,
+        };
+        let mut set_wanted = |wanted| held.iter_mut().for_each(|blob| blob.set_wanted(wanted));
+
+        // Listened to from before the submission, so that no block in between is missed.
+        let new_best = self
+            .client
+            .import_notification_stream()
+            .filter_map(|block| async move { block.is_new_best.then_some(()) });
+        let best = self.client.info().best_hash;
+        let submitted = self
+            .pool
+            .submit_and_watch(best, TransactionSource::External, transaction)
+            .await;
+        let statuses = submitted.map_err(|error| {
+            let error = pool_error(error);
+            // Someone handed it in without the input.
+            set_wanted(matches!(error, PoolError::Pool(TransactionError::AlreadyImported(_))));
+            error
+        })?;
+        set_wanted(true);
+
+        let is_canonical = |block: Hash| -> Result<bool, Error> {
+            let Some(number) = self.client.number(block)? else {
+                return Ok(false);
+            };
+            Ok(self.client.hash(number)? == Some(block))
+        };
+        let outcome = submit::inclusion(hash, statuses, new_best, is_canonical, submit::INCLUSION_LIMIT)
+            .await
+            .and_then(|(block, index)| self.submitted(block, index));
+        if outcome.as_ref().is_err_and(submit::frees_input) {
+            set_wanted(false);
+        }
+        outcome
+    }
 
     async fn store(&self, input: Bytes) -> Result<HeldBlob, Error> {
         let blobs = self.blobs.clone();
         Ok(tokio::task::spawn_blocking(move || blobs.hold(&input)).await??)
+    }
+}
+
+/// The error with which the `author_*` methods would answer.
+fn pool_error(error: impl IntoPoolError + 'static) -> PoolError {
+    match error.into_pool_error() {
+        Ok(error) => PoolError::Pool(error),
+        Err(error) => PoolError::Verification(Box::new(error)),
     }
 }
 
@@ -107,51 +170,10 @@ where
     P: TransactionPool<Block = Block, Hash = Hash> + 'static,
 {
     async fn submit_job(&self, extrinsic: Bytes, input: Option<Bytes>) -> Result<JobId, Error> {
-        self.check(&extrinsic, input.as_ref())?;
-        let transaction = Decode::decode(&mut &extrinsic[..]).map_err(|_| Error::NotASubmission)?;
-        let hash = self.pool.hash_of(&transaction);
-
-        // The blob must be here before the job is known to anyone: its worker may ask for it at once.
-        let mut held = match input {
-            Some(input) => Some(self.store(input).await?),
-            None => None,
-        };
-        // Nothing that happens in between may be missed.
-        let new_best = self.client.import_notification_stream().filter(|block| {
-            let is_new_best = block.is_new_best;
-            async move { is_new_best }
-        });
-        let best = self.client.info().best_hash;
-        let statuses = self
-            .pool
-            .submit_and_watch(best, TransactionSource::External, transaction)
-            .await
-            .map_err(|error| match error.into_pool_error() {
-                Ok(error) => PoolError::Pool(error),
-                Err(error) => PoolError::Verification(Box::new(error)),
-            })?;
-        // From here on the job may come to be, even if the caller leaves.
-        held.iter_mut().for_each(|blob| blob.set_wanted(true));
-
-        let is_canonical = |block: Hash| -> Result<bool, Error> {
-            let Some(number) = self.client.number(block)? else {
-                return Ok(false);
-            };
-            Ok(self.client.hash(number)? == Some(block))
-        };
-        let outcome = submit::inclusion(
-            hash,
-            statuses,
-            new_best.map(|_| ()).boxed(),
-            is_canonical,
-            submit::INCLUSION_LIMIT,
-        )
-        .await
-        .and_then(|(block, index)| self.submitted(block, index));
-        if outcome.as_ref().is_err_and(submit::rules_out_job) {
-            held.iter_mut().for_each(|blob| blob.set_wanted(false));
-        }
-        outcome
+        let compute = self.clone();
+        // A task of its own goes on when the caller leaves, and keeps or deletes the input as it
+        // turns out.
+        tokio::spawn(async move { compute.submit(extrinsic, input).await }).await?
     }
 
     fn job(&self, id: JobId) -> Result<Option<JobView>, Error> {

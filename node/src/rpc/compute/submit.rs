@@ -1,6 +1,6 @@
 //! The parts of `compute_submitJob` that need neither pool nor runtime.
 
-use super::Error;
+use super::error::{Error, Waiting};
 use assay_blobs::BlobId;
 use assay_runtime::Hash;
 use assay_types::BlobRef;
@@ -38,7 +38,7 @@ pub(super) async fn inclusion(
     let mut new_best = pin!(new_best.fuse());
     let mut deadline = pin!(tokio::time::sleep(limit));
     let mut included = None;
-    let mut waiting = "waiting in this node's pool";
+    let mut waiting = Waiting::Pool;
     loop {
         if let Some((block, index)) = included {
             if is_canonical(block)? {
@@ -50,17 +50,16 @@ pub(super) async fn inclusion(
                 TransactionStatus::InBlock((block, index)) | TransactionStatus::Finalized((block, index)) => {
                     // The pool counts in usize, the chain in u32; a block has far fewer.
                     included = u32::try_from(index).ok().map(|index| (block, index));
-                    waiting = "in a block of another fork";
+                    waiting = Waiting::Fork;
                 }
                 TransactionStatus::Retracted(block) => {
                     if included.is_some_and(|(included, _)| included == block) {
                         included = None;
-                        waiting = "waiting for a block again";
+                        waiting = Waiting::Block;
                     }
                 }
-                TransactionStatus::Future => waiting = "waiting for the account's transactions with lower nonces",
-                TransactionStatus::Ready => waiting = "waiting for a block",
-                TransactionStatus::Broadcast(_) => waiting = "waiting for a block of another node",
+                TransactionStatus::Future => waiting = Waiting::Nonces,
+                TransactionStatus::Ready | TransactionStatus::Broadcast(_) => waiting = Waiting::Block,
                 // Said long after inclusion only.
                 TransactionStatus::FinalityTimeout(_) => {}
                 TransactionStatus::Usurped(by) => return Err(Error::Usurped { by }),
@@ -75,12 +74,14 @@ pub(super) async fn inclusion(
     }
 }
 
-/// Whether there will be no job after `error`, so that nobody needs its input.
-pub(super) fn rules_out_job(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::Invalid | Error::Usurped { .. } | Error::Dropped | Error::Failed { .. }
-    )
+/// Whether the input is of no use after `error`. That is where there will be no job; and where the
+/// job waits for transactions that nobody has seen, as these cost nothing and must not fill the disk.
+pub(super) fn frees_input(error: &Error) -> bool {
+    match error {
+        Error::Invalid | Error::Usurped { .. } | Error::Dropped | Error::Failed { .. } => true,
+        Error::Timeout { waiting, .. } => *waiting == Waiting::Nonces,
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -177,11 +178,18 @@ mod tests {
 
     #[tokio::test]
     async fn inclusion_should_say_what_it_waited_for_when_it_takes_too_long() {
-        let error = wait(vec![Status::Future], &[]).await.unwrap_err();
-        assert!(error.to_string().contains("lower nonces"), "{error}");
-        assert!(!rules_out_job(&error));
-        let error = wait(vec![Status::InBlock((B, 0))], &[A]).await.unwrap_err();
-        assert!(error.to_string().contains("another fork"), "{error}");
+        for (status, expected, frees) in [
+            (Status::Ready, Waiting::Block, false),
+            (Status::Future, Waiting::Nonces, true),
+            (Status::InBlock((B, 0)), Waiting::Fork, false),
+        ] {
+            let error = wait(vec![status], &[A]).await.unwrap_err();
+            assert!(
+                matches!(error, Error::Timeout { waiting, .. } if waiting == expected),
+                "{error}"
+            );
+            assert_eq!(frees_input(&error), frees);
+        }
     }
 
     #[tokio::test]
