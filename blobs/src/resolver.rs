@@ -199,25 +199,14 @@ impl Resolver {
     }
 
     /// Writes what comes to the store, up to the blob's length, and checks it.
-    async fn receive(&self, id: &BlobId, mut content: ByteStream) -> Result<PathBuf, Received> {
+    async fn receive(&self, id: &BlobId, content: ByteStream) -> Result<PathBuf, Received> {
         let (chunks, pending) = mpsc::channel(PENDING_CHUNKS);
         let store = self.store.clone();
         // Ends by itself when `chunks` is dropped, also if this future is.
         let writing = task::spawn_blocking(move || write(&store, pending));
-        let mut size = 0;
-        while let Some(chunk) = stall(content.next()).await? {
-            let chunk = chunk?;
-            size += chunk.len() as u64;
-            if size > id.size {
-                return Err(SourceError::TooLarge { expected: id.size }.into());
-            }
-            if chunks.send(chunk).await.is_err() {
-                // The writer failed; it says why below.
-                break;
-            }
-        }
-        drop(chunks);
+        let forwarded = forward(id, content, chunks).await;
         let writer = joined(writing.await).map_err(Received::Store)?;
+        forwarded?;
         let got = writer.id();
         if got.size < id.size {
             return Err(SourceError::Truncated {
@@ -269,6 +258,23 @@ async fn stall<T>(next: impl Future<Output = T>) -> Result<T, SourceError> {
     time::timeout(STALL_TIMEOUT, next)
         .await
         .map_err(|_| SourceError::Stalled(STALL_TIMEOUT))
+}
+
+/// Passes pieces on, up to the blob's length.
+async fn forward(id: &BlobId, mut content: ByteStream, chunks: mpsc::Sender<Bytes>) -> Result<(), SourceError> {
+    let mut size = 0;
+    while let Some(chunk) = stall(content.next()).await? {
+        let chunk = chunk?;
+        size += chunk.len() as u64;
+        if size > id.size {
+            return Err(SourceError::TooLarge { expected: id.size });
+        }
+        if chunks.send(chunk).await.is_err() {
+            // Only if the writer failed; it says why.
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn write(store: &FolderStore, mut chunks: mpsc::Receiver<Bytes>) -> Result<BlobWriter, StoreError> {

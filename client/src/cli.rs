@@ -34,7 +34,7 @@ Example:
 
 /// Publishes models and has them run on the Assay chain.
 #[derive(Debug, Parser)]
-#[command(name = "assay", version, about, after_help = NOTES, propagate_version = true)]
+#[command(name = "assay", version, after_help = NOTES, propagate_version = true)]
 struct Cli {
     #[command(flatten)]
     global: Global,

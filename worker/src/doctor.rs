@@ -184,7 +184,7 @@ async fn node(chain: &Chain) -> Vec<Finding> {
     match next_block(&best).await {
         Some(block) => {
             findings.push(Finding::ok("blocks", format!("block {} has come", block.number)));
-            findings.push(local::clock(chain.url()).await);
+            findings.push(local::clock(&block).await);
         }
         None => findings.push(Finding::failure(
             "blocks",

@@ -47,9 +47,14 @@ pub(crate) async fn run(config: &Config, options: &Options) -> anyhow::Result<()
         Some(worker) => changes(worker, &hot, config.endpoint.as_deref(), options),
         None => vec![registration(&hot, config, options)?],
     };
+    // All go into the pool first, so that they are final together.
+    let mut submitted = Vec::new();
     for call in calls.iter().chain(&top_up(&chain, &hot, options).await?) {
-        let included = chain.send(call, &cold, Until::Finalized).await?;
-        tracing::info!(target: "worker", call = call.name(), block = included.block.number, "final");
+        submitted.push((call.name(), chain.submit(call, &cold).await?));
+    }
+    for (call, transaction) in submitted {
+        let included = transaction.wait(Until::Finalized).await?;
+        tracing::info!(target: "worker", call, block = included.block.number, "final");
     }
 
     let worker = chain.finalized().await?.worker(&hot).await?;

@@ -12,6 +12,7 @@ use frame_support::{
 };
 use frame_system::RawOrigin;
 use sp_core::H256;
+use sp_runtime::traits::{BlakeTwo256, Hash};
 
 /// Deposits that an owner of benchmarked models is given at once.
 const FUNDED_DEPOSITS: u32 = 2;
@@ -24,7 +25,7 @@ fn fund<T: Config>(owner: &T::AccountId) {
 
 /// A package like no other's yet.
 fn package<T: Config>() -> BlobRef {
-    let hash = H256::from_low_u64_be(NextId::<T>::get().into());
+    let hash = BlakeTwo256::hash_of(&NextId::<T>::get());
     BlobRef {
         hash,
         size: T::MaxPackageSize::get(),

@@ -2,6 +2,7 @@
 
 use super::Finding;
 use crate::journal::is_locked;
+use assay_client::chain::BlockAt;
 use std::{
     io,
     path::Path,
@@ -15,9 +16,8 @@ const LOW_SPACE: u64 = 2 << 30;
 /// With less free space than this, in bytes, a worker should not run.
 const NO_SPACE: u64 = 128 << 20;
 
-/// The most that this machine's clock may differ from the chain's latest block: a few slots, of
-/// which some are always empty.
-const CLOCK_DRIFT: Duration = Duration::from_secs(15);
+/// The most that this machine's clock may differ from a block's that has just come: two slots.
+const CLOCK_DRIFT: Duration = Duration::from_secs(6);
 
 /// Whether the journal can be written.
 pub(super) fn state_dir(folder: &Path) -> Finding {
@@ -69,10 +69,10 @@ pub(super) fn blob_dir(folder: &Path) -> Finding {
     }
 }
 
-/// Whether this machine's clock agrees with the latest block's.
-pub(super) async fn clock(node: &str) -> Finding {
+/// Whether this machine's clock agrees with that of `block`, which has just come.
+pub(super) async fn clock(block: &BlockAt) -> Finding {
     const WHAT: &str = "clock";
-    let chains = match timestamp(node).await {
+    let chains = match timestamp(block).await {
         Ok(milliseconds) => UNIX_EPOCH + Duration::from_millis(milliseconds),
         Err(error) => {
             return Finding::failure(
@@ -104,15 +104,12 @@ fn judge_clock(ours: SystemTime, chains: SystemTime) -> Finding {
     }
 }
 
-/// The latest block's time, in milliseconds since 1970.
-async fn timestamp(node: &str) -> anyhow::Result<u64> {
-    let client = OnlineClient::<SubstrateConfig>::from_insecure_url(node).await?;
-    let block = client.at_current_block().await?;
-    let now = block
-        .storage()
-        .fetch(dynamic::storage::<(), u64>("Timestamp", "Now"), ())
-        .await?;
-    Ok(now.decode()?)
+/// The block's time, in milliseconds since 1970.
+async fn timestamp(block: &BlockAt) -> anyhow::Result<u64> {
+    let client = OnlineClient::<SubstrateConfig>::from_insecure_url(block.chain().url()).await?;
+    let block = client.at_block_hash_and_number(block.hash, block.number.into()).await?;
+    let address = dynamic::storage::<(), u64>("Timestamp", "Now");
+    Ok(block.storage().fetch(address, ()).await?.decode()?)
 }
 
 fn try_writing(folder: &Path) -> io::Result<()> {
