@@ -25,7 +25,7 @@ const NOTES: &str = "\
 Exit codes:
   0  done
   1  wrong usage, bad input, or something on this machine
-  2  the chain or its node refused
+  2  the chain or its node refused, or knows no such model or job
   3  the job failed, or nobody could or did run it
   4  the node or a blob server cannot be reached
 
@@ -114,7 +114,9 @@ pub(crate) fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
+    // Standard error is for programs too when they asked for JSON.
+    let level = if global.json { "error" } else { "error,chain=warn" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

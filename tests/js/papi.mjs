@@ -6,6 +6,7 @@ import { createClient } from 'polkadot-api';
 import { getPolkadotSigner } from 'polkadot-api/signer';
 import { getWsProvider } from 'polkadot-api/ws';
 import { Keyring } from '@polkadot/keyring';
+import { WebSocket } from 'ws';
 import { expectEqual, run, tell } from './lib/report.mjs';
 
 const warnings = [];
@@ -18,7 +19,8 @@ for (const level of ['warn', 'error']) {
 }
 
 run(async ({ url, key: uri }) => {
-  const client = createClient(getWsProvider(url));
+  // Node.js before 22 has no WebSocket of its own
+  const client = createClient(getWsProvider(url, { websocketClass: WebSocket }));
   const api = client.getUnsafeApi();
   const pair = new Keyring({ type: 'sr25519', ss58Format: 42 }).addFromUri(uri);
 

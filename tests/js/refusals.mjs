@@ -23,10 +23,10 @@ run(async ({ url, key: uri, artifact }) => {
   const ids = async () => (await api.query.computeMarket.nextJobId()).toString();
 
   /** Submits through the node, and gives the error's code and data. */
-  const refused = async (call, blob) => {
+  const refused = async (call, ...blob) => {
     const extrinsic = await call.signAsync(submitter);
     try {
-      await api.rpc.compute.submitJob(extrinsic.toHex(), blob);
+      await api.rpc.compute.submitJob(extrinsic.toHex(), ...blob);
     } catch (error) {
       return { code: error.code, data: error.data, message: error.message };
     }
@@ -34,9 +34,9 @@ run(async ({ url, key: uri, artifact }) => {
   };
 
   /** Checks that `call` fails in a block with the market's error `name` and costs its fee alone. */
-  const failsInBlock = async (name, call, blob) => {
+  const failsInBlock = async (name, call, ...blob) => {
     const [before, jobs] = [await funds(api, submitter.address, await api.rpc.chain.getBlockHash()), await ids()];
-    const { code, data } = await refused(call, blob);
+    const { code, data } = await refused(call, ...blob);
     expectEqual('code', code, FAILED);
     expectEqual('error', data.error, `ComputeMarket.${name}`);
     const after = await funds(api, submitter.address, data.blockHash);

@@ -1,17 +1,15 @@
 //! The whole path: a model published, a worker that computes, jobs that are paid for.
 
 use anyhow::{ensure, Context, Result};
-use assay_system_tests::network::{site, Shared};
+use assay_system_tests::network::Shared;
 use serde_json::json;
-use std::{fs, path::Path};
+use std::fs;
 use xtask::{
     daemon::Daemon,
     js::{self, Script},
     localnet::{Chain, Node, Site, Worker},
     models, workspace,
 };
-
-const DIR: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/market");
 
 /// Blocks between commitment and reveal: enough to end a worker in between.
 const REVEAL_DELAY: u32 = 5;
@@ -39,8 +37,9 @@ struct Network {
     worker: Worker,
     running: Option<Daemon>,
     artifact: u32,
-    _site: Site,
 }
+
+static NETWORK: Shared<Network> = Shared::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/market"), start);
 
 impl Network {
     fn url(&self) -> String {
@@ -57,8 +56,7 @@ impl Network {
     }
 }
 
-fn start() -> Result<Network> {
-    let site = site(Path::new(DIR))?;
+fn start(site: &Site) -> Result<Network> {
     let mut node = site.start_node(
         "node",
         Chain::DevelopmentWith(&[("reveal_delay", REVEAL_DELAY), ("assign_period", ASSIGN_PERIOD)]),
@@ -73,18 +71,12 @@ fn start() -> Result<Network> {
         worker,
         running: Some(running),
         artifact,
-        _site: site,
     })
-}
-
-fn test(test: impl FnOnce(&mut Network) -> Result<()>) {
-    static NETWORK: Shared<Network> = Shared::new();
-    NETWORK.test(&Path::new(DIR).join("logs"), start, test);
 }
 
 #[test]
 fn job_should_settle_when_its_worker_is_killed_between_commit_and_reveal() {
-    test(|network| {
+    NETWORK.test_alone(|network| {
         let task = json!({
             "url": network.url(),
             "key": SUBMITTER,
@@ -113,7 +105,7 @@ fn job_should_settle_when_its_worker_is_killed_between_commit_and_reveal() {
 
 #[test]
 fn bad_submissions_should_each_have_their_error_and_cost_no_more_than_the_fee() {
-    test(|network| {
+    NETWORK.test_alone(|network| {
         js::run(
             "refusals",
             &json!({ "url": network.url(), "key": SUBMITTER, "artifact": network.artifact }),
@@ -124,7 +116,7 @@ fn bad_submissions_should_each_have_their_error_and_cost_no_more_than_the_fee() 
 
 #[test]
 fn worker_should_refuse_an_input_that_does_not_match_its_hash() {
-    test(|network| {
+    NETWORK.test_alone(|network| {
         let task = json!({
             "url": network.url(),
             "key": SUBMITTER,

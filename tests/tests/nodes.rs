@@ -1,15 +1,12 @@
 //! Validators that agree with each other.
 
 use anyhow::{ensure, Context, Result};
-use assay_system_tests::network::{site, Shared};
+use assay_system_tests::network::Shared;
 use serde_json::{json, Value};
-use std::path::Path;
 use xtask::{
     localnet::{Chain, Node, Site},
     net::Rpc,
 };
-
-const DIR: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/nodes");
 
 /// Blocks that are final before anything is asked of them.
 const SOME_BLOCKS: u64 = 4;
@@ -18,11 +15,11 @@ const SOME_BLOCKS: u64 = 4;
 struct Network {
     alice: Node,
     bob: Node,
-    _site: Site,
 }
 
-fn start() -> Result<Network> {
-    let site = site(Path::new(DIR))?;
+static NETWORK: Shared<Network> = Shared::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/nodes"), start);
+
+fn start(site: &Site) -> Result<Network> {
     let alice = site.start_node(
         "alice",
         Chain::LocalTestnet {
@@ -37,16 +34,7 @@ fn start() -> Result<Network> {
             bootnode: Some(&alice),
         },
     )?;
-    Ok(Network {
-        alice,
-        bob,
-        _site: site,
-    })
-}
-
-fn test(test: impl FnOnce(&mut Network) -> Result<()>) {
-    static NETWORK: Shared<Network> = Shared::new();
-    NETWORK.test(&Path::new(DIR).join("logs"), start, test);
+    Ok(Network { alice, bob })
 }
 
 fn hash_at(rpc: Rpc, number: u64) -> Result<Value> {
@@ -59,14 +47,14 @@ fn author_at(rpc: Rpc, number: u64) -> Result<u32> {
     let logs = header["digest"]["logs"]
         .as_array()
         .context("a header without digests")?;
-    // A pre-runtime digest (6) of `BABE`, whose content (after its length) is the kind of slot and
-    // the author's index
+    // A pre-runtime digest (6) of `BABE`, whose content, after two bytes of length, is the kind of slot
+    // and the author's index; every kind that this chain has carries a VRF, hence the length
     let digest = logs
         .iter()
         .filter_map(Value::as_str)
         .find(|log| log.starts_with("0x0642414245"));
     let bytes = hex(digest.context("a header without BABE's digest")?)?;
-    let index = bytes.get(7..11).context("BABE's digest is too short")?;
+    let index = bytes.get(8..12).context("BABE's digest is too short")?;
     Ok(u32::from_le_bytes(index.try_into()?))
 }
 
@@ -78,7 +66,7 @@ fn hex(text: &str) -> Result<Vec<u8>> {
 
 #[test]
 fn validators_should_finalize_the_same_blocks() {
-    test(|network| {
+    NETWORK.test_alone(|network| {
         network.alice.wait_finalized(SOME_BLOCKS)?;
         network.bob.wait_finalized(SOME_BLOCKS)?;
         for number in 0..=SOME_BLOCKS {
@@ -94,7 +82,7 @@ fn validators_should_finalize_the_same_blocks() {
 
 #[test]
 fn validators_should_both_author_blocks() {
-    test(|network| {
+    NETWORK.test_alone(|network| {
         const ENOUGH_FOR_BOTH: u64 = 12;
         network.alice.wait_finalized(ENOUGH_FOR_BOTH)?;
         let authors = (1..=ENOUGH_FOR_BOTH).map(|number| author_at(network.alice.rpc(), number));

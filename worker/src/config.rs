@@ -177,7 +177,8 @@ pub(crate) enum ConfigError {
         got: String,
     },
     /// A value that is needed now.
-    #[error("`{key}`: expected {expected}, got nothing; give --{flag}, {PREFIX}{variable} or `{key} = …` in the TOML file", flag = key.replace('_', "-"), variable = key.to_uppercase())]
+    #[error("`{key}`: expected {expected}, got nothing; \
+         give --{flag}, {PREFIX}{variable} or `{key} = …` in the TOML file", flag = key.replace('_', "-"), variable = key.to_uppercase())]
     Missing {
         /// The key.
         key: &'static str,

@@ -71,7 +71,8 @@ pub(crate) enum JournalError {
         source: io::Error,
     },
     /// Another process has it.
-    #[error("{folder}: expected to be the only worker with this state_dir, but another process holds its lock; stop that one, or set another state_dir", folder = folder.display())]
+    #[error("{folder}: expected to be the only worker with this state_dir, but another process holds its lock; \
+         stop that one, or set another state_dir", folder = folder.display())]
     Locked {
         /// The state folder.
         folder: PathBuf,

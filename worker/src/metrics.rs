@@ -22,7 +22,6 @@ pub(crate) struct Metrics {
     transactions: IntCounterVec,
     best: IntGauge,
     finalized: IntGauge,
-    connected: IntGauge,
 }
 
 impl Metrics {
@@ -45,7 +44,6 @@ impl Metrics {
             )?,
             best: IntGauge::new("best_block", "Latest block seen")?,
             finalized: IntGauge::new("finalized_block", "Latest finalized block seen")?,
-            connected: IntGauge::new("connected", "Whether there is a connection to the node")?,
             registry,
         };
         for collector in [
@@ -58,7 +56,6 @@ impl Metrics {
             Box::new(metrics.transactions.clone()),
             Box::new(metrics.best.clone()),
             Box::new(metrics.finalized.clone()),
-            Box::new(metrics.connected.clone()),
         ] {
             metrics.registry.register(collector)?;
         }
@@ -111,10 +108,6 @@ impl Metrics {
 
     pub(crate) fn finalized(&self, number: u32) {
         self.finalized.set(number.into());
-    }
-
-    pub(crate) fn connected(&self, connected: bool) {
-        self.connected.set(connected.into());
     }
 }
 

@@ -206,7 +206,6 @@ impl Service {
     ) -> anyhow::Result<()> {
         let mut best = self.shared.chain.best_blocks().fuse();
         let mut finalized = self.shared.chain.finalized_blocks().fuse();
-        self.shared.metrics.connected(true);
         while !self.is_drained() {
             tokio::select! {
                 block = best.next(), if !best.is_terminated() => {
@@ -237,7 +236,6 @@ impl Service {
         };
         match state.await {
             Ok((jobs, Some(worker))) => {
-                self.shared.metrics.connected(true);
                 self.shared.metrics.best(block.number);
                 self.latest = Some((block, jobs, worker));
                 self.look().await;
@@ -247,7 +245,6 @@ impl Service {
                 "the chain has no worker with this hot key any more; register it again or stop this process"
             ),
             Err(error) => {
-                self.shared.metrics.connected(!error.is_connection());
                 tracing::warn!(target: "worker", block = block.number, %error, "cannot look at this block");
             }
         }

@@ -283,7 +283,8 @@ fn report(key: Key, reason: Reason) {
         Reason::Lost => {
             tracing::error!(
                 target: "worker::jobs", job, attempt,
-                "the chain has a commitment that the journal does not know: it cannot be revealed, and the bond will suffer; was state_dir changed, or does another worker use this hot key?"
+                "the chain has a commitment that the journal does not know: it cannot be revealed, \
+                 and the bond will suffer; was state_dir changed, or does another worker use this hot key?"
             );
         }
         Reason::Failed => tracing::error!(target: "worker::jobs", job, attempt, "given up: the work failed here"),

@@ -90,6 +90,8 @@ impl Site {
             "--no-telemetry".into(),
             // Another network on this machine has the same genesis, and would be found
             "--no-mdns".into(),
+            // A validator is not to change its network key by accident; this network is a new one
+            "--unsafe-force-node-key-generation".into(),
         ];
         match chain {
             Chain::Development => arguments.push("--dev".into()),

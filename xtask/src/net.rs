@@ -42,7 +42,7 @@ pub fn http(port: u16, method: &str, path: &str, body: &[u8]) -> Result<Response
     stream.set_write_timeout(Some(TIMEOUT))?;
     // HTTP/1.0: the answer comes in one piece and the connection closes after it
     let head = format!(
-        "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
     stream.write_all(&[head.as_bytes(), body].concat())?;

@@ -236,12 +236,16 @@ impl ChainError {
 }
 
 /// The innermost cause says what happened, the outer ones only where.
-fn root_cause(error: &dyn StdError) -> String {
+fn root_cause(error: &(dyn StdError + 'static)) -> String {
     let mut cause = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
+    loop {
+        // The RPC client does not call what it wraps its source.
+        cause = match (cause.downcast_ref(), cause.source()) {
+            (Some(rpcs::Error::Client(inner)), _) => inner.as_ref(),
+            (_, Some(inner)) => inner,
+            (_, None) => return cause.to_string(),
+        };
     }
-    cause.to_string()
 }
 
 #[cfg(test)]
@@ -294,8 +298,15 @@ mod tests {
 
     #[test]
     fn lost_connection_should_be_a_connection_error() {
-        let lost = || rpcs::Error::Client("refused".into());
-        assert!(ChainError::rpc("ws://x", "m", lost()).is_connection());
-        assert!(ChainError::subxt("ws://x", "m", lost()).is_connection());
+        let lost = || rpcs::Error::Client(Box::new(rpcs::Error::Client("refused".into())));
+        for error in [
+            ChainError::rpc("ws://x", "m", lost()),
+            ChainError::subxt("ws://x", "m", lost()),
+        ] {
+            assert!(
+                matches!(&error, ChainError::Connection { reason, .. } if reason == "refused"),
+                "{error}"
+            );
+        }
     }
 }

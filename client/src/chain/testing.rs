@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use crate::Hash;
+use assay_runtime::{Runtime, VERSION};
 use codec::Encode;
 use jsonrpsee::{
     server::{Server, ServerHandle},
@@ -63,21 +64,28 @@ pub(super) fn chain(genesis: u8) -> RpcModule<()> {
     module
 }
 
+/// What the runtime answers to `Core_version`.
+pub(super) fn version(name: &str, apis: &[([u8; 8], u32)]) -> String {
+    let (spec, transaction) = (VERSION.spec_version, VERSION.transaction_version);
+    let version = (name, "assay-node", 1u32, spec, 1u32, apis, transaction, 1u8).encode();
+    format!("0x{}", hex::encode(version))
+}
+
 /// Adds what the runtime answers to `Core_version`.
 pub(super) fn with_version(mut module: RpcModule<()>, name: &str, apis: &[([u8; 8], u32)]) -> RpcModule<()> {
-    let version = (name, "assay-node", 1u32, 100u32, 1u32, apis, 1u32, 1u8).encode();
-    let answer = format!("0x{}", hex::encode(version));
+    let answer = version(name, apis);
     module
         .register_method("state_call", move |_, _, _| answer.clone())
         .unwrap();
     module
 }
 
-/// A header as JSON.
+/// A header as JSON; its parent is that of the number before.
 pub(super) fn header(number: u32) -> Value {
     let zero = Hash::zero();
+    let parent = number.checked_sub(1).map_or(zero, hash_of);
     json!({
-        "parentHash": zero, "number": format!("{number:#x}"), "stateRoot": zero, "extrinsicsRoot": zero,
+        "parentHash": parent, "number": format!("{number:#x}"), "stateRoot": zero, "extrinsicsRoot": zero,
         "digest": { "logs": [] },
     })
 }
@@ -86,4 +94,14 @@ pub(super) fn header(number: u32) -> Value {
 pub(super) fn hash_of(number: u32) -> Hash {
     let header: super::Header = serde_json::from_value(header(number)).unwrap();
     super::hash_of(&header.encode())
+}
+
+/// The runtime's metadata, as clients choose it: of the highest version that is stable.
+pub(super) fn metadata() -> (u32, Vec<u8>) {
+    // Constants that a vote can change are read from storage.
+    sp_io::TestExternalities::default().execute_with(|| {
+        let versions = Runtime::metadata_versions().into_iter();
+        let version = versions.filter(|version| *version != u32::MAX).max().unwrap();
+        (version, Runtime::metadata_at_version(version).unwrap().to_vec())
+    })
 }

@@ -1,26 +1,21 @@
 //! Transactions: signed, handed over, followed until they are in a block.
 //!
-//! A transaction is mortal, and followed by looking into blocks rather than by the node's word for
-//! it, which ends with the connection. While it is in no block it is handed over again now and then:
-//! always the same bytes, so that it is done at most once.
+//! Where it is not known whether the node has taken a transaction, it is handed over again: always
+//! the same bytes, so that it is done at most once.
+
+mod wait;
 
 use super::{block::BlockAt, calls, error::ChainError, hash_of, Call, Chain, DispatchFailure};
 use crate::{keys::Keypair, AccountId, Balance, BlockNumber, Hash};
 use assay_types::{JobId, JobSpec};
-use futures::StreamExt;
-use subxt::{
-    config::SubstrateExtrinsicParamsBuilder, error::DispatchError, events::Phase, ext::scale_value::Composite,
-    rpcs::client::rpc_params,
-};
+use subxt::{config::SubstrateExtrinsicParamsBuilder, ext::scale_value::Composite, rpcs::client::rpc_params};
+use wait::patiently;
 
 /// Blocks in which a transaction is valid, a power of two: about six minutes.
 const MORTALITY: BlockNumber = 128;
 
 /// A transaction's validity starts at a final block, unless the newest is further behind than this.
 const MAX_FINALITY_LAG: BlockNumber = 32;
-
-/// Blocks after which a transaction that is in none is handed over again.
-const HAND_OVER_AGAIN: u32 = 8;
 
 /// How often a transaction is signed anew because its nonce was taken meanwhile.
 const NONCE_ATTEMPTS: u32 = 5;
@@ -113,7 +108,7 @@ impl Chain {
 
     /// Submits a job and hands its `input` to the node, which keeps it for workers to fetch; without
     /// it, someone whom workers ask must have it. Waits until the job is in the best chain and
-    /// returns its id there.
+    /// returns its id there. Goes on when the connection is lost on the way.
     pub async fn submit_job(
         &self,
         spec: &JobSpec,
@@ -130,21 +125,21 @@ impl Chain {
         loop {
             let transaction = self.sign(&call, key).await?;
             let parameters = rpc_params![to_hex(&transaction.bytes), input.clone()];
-            let mut answer = self.0.rpc.request(METHOD, parameters.clone()).await;
-            if matches!(&answer, Err(subxt::rpcs::Error::Client(_))) {
-                // The same bytes again: if they were taken, the node says so.
-                answer = self.0.rpc.request(METHOD, parameters).await;
-            }
-            let error = match answer {
+            // The same bytes again after a lost connection: if they were taken, the node says so.
+            let error = match patiently(|| async {
+                let answer = self.0.rpc.request(METHOD, parameters.clone()).await;
+                answer.map_err(|error| self.rpc_error(METHOD, error))
+            })
+            .await
+            {
                 Ok(id) => return Ok(id),
-                Err(error) => self.rpc_error(METHOD, error),
+                Err(error) => error,
             };
             match &error {
                 ChainError::Rpc {
                     code: NOT_INCLUDED_YET | ALREADY_IMPORTED | TEMPORARILY_BANNED,
                     ..
                 } => {}
-                ChainError::Connection { .. } => {}
                 ChainError::Rpc {
                     code: JOB_FAILED,
                     message,
@@ -240,177 +235,6 @@ impl Chain {
     }
 }
 
-impl Submitted {
-    /// The transaction's hash.
-    pub fn hash(&self) -> Hash {
-        self.hash
-    }
-
-    /// Waits until the transaction is in a block of the best chain, or in a final one. An error if
-    /// it failed there, if it can no longer be in any, or if another one took its nonce.
-    pub async fn wait(&self, until: Until) -> Result<Included, ChainError> {
-        let (block, index) = match until {
-            Until::Best => self.wait_best().await?,
-            Until::Finalized => self.wait_finalized().await?,
-        };
-        self.outcome(block, index).await
-    }
-
-    async fn wait_best(&self) -> Result<(BlockAt, u32), ChainError> {
-        let mut heads = self.chain.best_blocks();
-        let mut searched: Option<BlockAt> = None;
-        let mut blocks = 0;
-        while let Some(head) = heads.next().await {
-            let head = head?;
-            if let Some(found) = self.search_back(&head, searched.as_ref()).await? {
-                return Ok(found);
-            }
-            self.check_alive(&head, &mut blocks).await?;
-            searched = Some(head);
-        }
-        Err(self.expired())
-    }
-
-    async fn wait_finalized(&self) -> Result<(BlockAt, u32), ChainError> {
-        let mut chain = self.chain.finalized_blocks_from(self.after.saturating_add(1));
-        let mut blocks = 0;
-        while let Some(block) = chain.next().await {
-            let block = block?;
-            if let Some(index) = self.index_in(&block).await?.0 {
-                return Ok((block, index));
-            }
-            self.check_alive(&block, &mut blocks).await?;
-        }
-        Err(self.expired())
-    }
-
-    /// Whether the transaction is in the best chain now.
-    async fn is_included(&self) -> Result<bool, ChainError> {
-        let best = self.chain.best().await?;
-        Ok(self.search_back(&best, None).await?.is_some())
-    }
-
-    /// Looks for the transaction in `head` and the blocks before it, as far back as to a block that
-    /// has been searched already or to the one after which it may be.
-    async fn search_back(
-        &self,
-        head: &BlockAt,
-        searched: Option<&BlockAt>,
-    ) -> Result<Option<(BlockAt, u32)>, ChainError> {
-        let mut block = head.clone();
-        while block.number > self.after && searched.is_none_or(|searched| searched.hash != block.hash) {
-            let (index, parent) = self.index_in(&block).await?;
-            if let Some(index) = index {
-                return Ok(Some((block, index)));
-            }
-            block = BlockAt::new(self.chain.clone(), parent, block.number - 1);
-        }
-        Ok(None)
-    }
-
-    /// The transaction's index in a block, and the block's parent.
-    async fn index_in(&self, block: &BlockAt) -> Result<(Option<u32>, Hash), ChainError> {
-        const METHOD: &str = "chain_getBlock";
-        let content = self.chain.0.methods.chain_get_block(Some(block.hash)).await;
-        let content = content.map_err(|error| self.chain.rpc_error(METHOD, error))?;
-        let not_found = || ChainError::NotFound {
-            what: format!("block {} ({:?})", block.number, block.hash),
-        };
-        let content = content.ok_or_else(not_found)?.block;
-        let position = content
-            .extrinsics
-            .iter()
-            .position(|extrinsic| extrinsic.0 == self.bytes);
-        let index = position.map(|index| u32::try_from(index).expect("a block has fewer extrinsics than bytes; qed"));
-        Ok((index, content.header.parent_hash))
-    }
-
-    /// After a look into `head` and all before it: can the transaction still come, and does the node
-    /// still have it?
-    async fn check_alive(&self, head: &BlockAt, blocks: &mut u32) -> Result<(), ChainError> {
-        if head.number >= self.until {
-            return Err(self.expired());
-        }
-        if u64::from(head.nonce(&self.account).await?) > self.nonce {
-            let account = self.account.clone();
-            return Err(ChainError::Displaced {
-                hash: self.hash,
-                account,
-                nonce: self.nonce,
-            });
-        }
-        *blocks += 1;
-        if !blocks.is_multiple_of(HAND_OVER_AGAIN) {
-            return Ok(());
-        }
-        // A node that was restarted, or short of room, has forgotten it.
-        match self.hand_over().await {
-            Ok(()) => Ok(()),
-            Err(error) if error.is_connection() || is_nonce_taken(&error) => Ok(()),
-            Err(error) => Err(self.refused(error)),
-        }
-    }
-
-    /// Gives the transaction to the node; no error if it has it already.
-    async fn hand_over(&self) -> Result<(), ChainError> {
-        match self.chain.0.methods.author_submit_extrinsic(&self.bytes).await {
-            Ok(_) => Ok(()),
-            Err(error) => match self.chain.rpc_error("author_submitExtrinsic", error) {
-                ChainError::Rpc {
-                    code: ALREADY_IMPORTED | TEMPORARILY_BANNED,
-                    ..
-                } => Ok(()),
-                error => Err(error),
-            },
-        }
-    }
-
-    /// What the transaction did in its block.
-    async fn outcome(&self, block: BlockAt, index: u32) -> Result<Included, ChainError> {
-        let client = block.client().await?;
-        let failed = |error| ChainError::subxt(self.chain.url(), "the block's events", error);
-        let mut events = Vec::new();
-        for event in client.events().fetch().await.map_err(failed)?.iter() {
-            let event = event.map_err(failed)?;
-            if event.phase() != Phase::ApplyExtrinsic(index) {
-                continue;
-            }
-            if event.pallet_name() == "System" && event.event_name() == "ExtrinsicFailed" {
-                let error = DispatchError::decode_from(event.field_bytes(), client.metadata());
-                let error = error.map_err(|error| ChainError::decode("System.ExtrinsicFailed", error))?;
-                return Err(ChainError::Dispatch {
-                    call: self.call.clone(),
-                    failure: failure(error),
-                });
-            }
-            events.push(Event {
-                pallet: event.pallet_name().into(),
-                name: event.event_name().into(),
-                fields: event.decode_fields_unchecked_as().map_err(failed)?,
-            });
-        }
-        Ok(Included { block, index, events })
-    }
-
-    fn expired(&self) -> ChainError {
-        ChainError::Expired {
-            hash: self.hash,
-            until: self.until,
-        }
-    }
-
-    fn refused(&self, error: ChainError) -> ChainError {
-        match error {
-            ChainError::Rpc { message, .. } => ChainError::Refused {
-                call: self.call.clone(),
-                account: self.account.clone(),
-                reason: message,
-            },
-            error => error,
-        }
-    }
-}
-
 /// Whether the node refused a transaction because its nonce was used, in a block or in the pool.
 fn is_nonce_taken(error: &ChainError) -> bool {
     match error {
@@ -426,25 +250,9 @@ fn is_nonce_taken(error: &ChainError) -> bool {
     }
 }
 
-fn failure(error: DispatchError) -> DispatchFailure {
-    let other = |error: String| DispatchFailure {
-        pallet: None,
-        error,
-        docs: String::new(),
-    };
-    match error {
-        DispatchError::Module(module) => match module.details() {
-            Ok(details) => DispatchFailure {
-                pallet: Some(details.pallet.name().into()),
-                error: details.variant.name.clone(),
-                docs: details.variant.docs.join(" ").trim().into(),
-            },
-            Err(_) => other(module.details_string()),
-        },
-        error => other(error.to_string()),
-    }
-}
-
 fn to_hex(bytes: impl AsRef<[u8]>) -> String {
     format!("0x{}", hex::encode(bytes))
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ use super::error::ChainError;
 use crate::Hash;
 use futures::StreamExt;
 use std::{
+    future::Future,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -44,13 +45,14 @@ struct Inner {
     url: String,
     /// Set after the first connection; a node with another one is another chain.
     genesis: OnceLock<Hash>,
-    connection: Mutex<Option<Connection>>,
+    connection: Mutex<Connection>,
 }
 
-#[derive(Clone)]
+#[derive(Default)]
 struct Connection {
-    client: RpcClient,
-    /// Tells connections apart, so that nobody gives up one that is newer than the one that failed.
+    /// None before the first and after a lost one.
+    client: Option<RpcClient>,
+    /// Counts connections, so that nobody gives up one that is newer than the one that failed.
     number: u64,
 }
 
@@ -60,11 +62,11 @@ impl Transport {
         let inner = Inner {
             url: url.into(),
             genesis: OnceLock::new(),
-            connection: Mutex::new(None),
+            connection: Mutex::default(),
         };
         let transport = Self(Arc::new(inner));
-        let connection = transport.connection(0).await?;
-        let genesis = genesis(&connection.client).await?;
+        let (client, _) = transport.connection().await?;
+        let genesis = genesis(&client).await?;
         transport.0.genesis.get_or_init(|| genesis);
         Ok(transport)
     }
@@ -82,65 +84,64 @@ impl Transport {
             .expect("set by `connect` before anyone has a transport; qed")
     }
 
-    /// The current connection, or a new one if the current one is `lost` or older.
-    async fn connection(&self, lost: u64) -> Result<Connection, Error> {
-        let mut current = self.0.connection.lock().await;
-        if let Some(connection) = current.as_ref().filter(|connection| connection.number > lost) {
-            return Ok(connection.clone());
+    /// The current connection and its number; makes one if there is none.
+    async fn connection(&self) -> Result<(RpcClient, u64), Error> {
+        let mut connection = self.0.connection.lock().await;
+        if let Some(client) = &connection.client {
+            return Ok((client.clone(), connection.number));
         }
-        *current = None;
         let client = time::timeout(CONNECT_TIMEOUT, RpcClient::from_insecure_url(&self.0.url))
             .await
-            .map_err(|_| Error::Client(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs()).into()))??;
+            .map_err(|_| no_answer(CONNECT_TIMEOUT))??;
         if let Some(expected) = self.0.genesis.get() {
             let got = genesis(&client).await?;
             if got != *expected {
                 let url = self.0.url.clone();
-                return Err(Error::Client(Box::new(ChainError::GenesisChanged {
+                let error = ChainError::GenesisChanged {
                     url,
                     expected: *expected,
                     got,
-                })));
+                };
+                return Err(Error::Client(Box::new(error)));
             }
             tracing::info!(target: "chain", url = self.0.url, "connected again");
         }
-        let connection = Connection {
-            client,
-            number: lost + 1,
-        };
-        *current = Some(connection.clone());
-        Ok(connection)
+        connection.client = Some(client.clone());
+        connection.number += 1;
+        Ok((client, connection.number))
+    }
+
+    /// Gives up connection `number`, unless someone has already.
+    async fn lose(&self, number: u64) {
+        let mut connection = self.0.connection.lock().await;
+        if connection.number == number {
+            connection.client = None;
+        }
     }
 
     /// Does `ask` on the current connection, and again on new ones if that is lost.
     async fn attempt<T, F>(&self, method: &str, ask: impl Fn(RpcClient) -> F) -> Result<T, Error>
     where
-        F: std::future::Future<Output = Result<T, Error>>,
+        F: Future<Output = Result<T, Error>>,
     {
-        let mut lost = 0;
         let mut pause = FIRST_PAUSE;
         let mut attempt = 1;
         loop {
-            let failed = match self.connection(lost).await {
-                Ok(connection) => {
-                    let answer = time::timeout(REQUEST_TIMEOUT, ask(connection.client)).await;
-                    let timed_out = || {
-                        Err(Error::Client(
-                            format!("no answer within {} s", REQUEST_TIMEOUT.as_secs()).into(),
-                        ))
-                    };
-                    match answer.unwrap_or_else(|_| timed_out()) {
+            let (failed, was_asked) = match self.connection().await {
+                Ok((client, number)) => {
+                    let answer = time::timeout(REQUEST_TIMEOUT, ask(client)).await;
+                    match answer.unwrap_or_else(|_| Err(no_answer(REQUEST_TIMEOUT))) {
                         Err(Error::Client(error)) => {
-                            lost = connection.number;
-                            error
+                            self.lose(number).await;
+                            (error, true)
                         }
                         other => return other,
                     }
                 }
-                Err(Error::Client(error)) if !error.is::<ChainError>() => error,
+                Err(Error::Client(error)) if !error.is::<ChainError>() => (error, false),
                 Err(error) => return Err(error),
             };
-            if attempt == ATTEMPTS || (lost > 0 && SUBMITTING.contains(&method)) {
+            if attempt == ATTEMPTS || (was_asked && SUBMITTING.contains(&method)) {
                 return Err(Error::Client(failed));
             }
             tracing::debug!(target: "chain", url = self.0.url, method, error = %failed, "connection lost");
@@ -181,6 +182,10 @@ impl RpcClientT for Transport {
             }
         }))
     }
+}
+
+fn no_answer(within: Duration) -> Error {
+    Error::Client(format!("no answer within {} s", within.as_secs()).into())
 }
 
 async fn genesis(client: &RpcClient) -> Result<Hash, Error> {

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 /// Wrong usage, bad input, or something on this machine.
 pub(super) const OTHER: u8 = 1;
-/// The chain or its node refused.
+/// The chain or its node refused, or knows no such thing.
 const REFUSED: u8 = 2;
 /// The job failed, or nobody could or did run it.
 const JOB: u8 = 3;
@@ -106,6 +106,9 @@ impl From<InferenceError> for Failure {
             InferenceError::Chain(error) => error.into(),
             InferenceError::Blob { what, error } => Self::from(error).during(what),
             error @ InferenceError::Output { .. } => Self::job(error.to_string()),
+            error @ (InferenceError::UnknownArtifact(_) | InferenceError::UnknownJob(_)) => {
+                Self::refused(error.to_string())
+            }
             error => Self::other(error.to_string()),
         }
     }

@@ -141,15 +141,19 @@ pub(super) fn payment(payment: &PaymentView) -> String {
         refunded,
     } = *payment;
     let total = Decimal(worker.0 + artifact.0 + treasury.0 + burned.0);
-    format!(
-        "{}: worker {}, model {}, treasury {}, burned {}; {} went back",
+    let parts = format!(
+        "{}: worker {}, model {}, treasury {}, burned {}",
         asy(total),
         asy(worker),
         asy(artifact),
         asy(treasury),
-        asy(burned),
-        asy(refunded)
-    )
+        asy(burned)
+    );
+    if refunded == Decimal(0) {
+        parts
+    } else {
+        format!("{parts}; {} went back", asy(refunded))
+    }
 }
 
 /// Jobs, one a line.

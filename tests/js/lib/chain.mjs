@@ -30,7 +30,7 @@ export const rpc = {
     workers: {
       description: 'All workers, or those that have the model ready',
       params: [{ name: 'artifact', type: 'u32', isOptional: true }],
-      type: 'Json',
+      type: 'Vec<Json>',
     },
     subscribeJob: {
       description: 'The job as it is, and every change to it',

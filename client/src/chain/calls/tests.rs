@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::keys::Keypair;
-use assay_runtime::{Address, Runtime, RuntimeCall, UncheckedExtrinsic, VERSION};
+use assay_runtime::{Address, RuntimeCall, UncheckedExtrinsic, VERSION};
 use codec::{DecodeAll, Encode};
 use subxt::{
     config::{substrate::SpecVersionForRange, SubstrateExtrinsicParamsBuilder},
@@ -14,16 +14,7 @@ use subxt::{
 const GENESIS: Hash = Hash::repeat_byte(1);
 
 fn client() -> OfflineClientAtBlock<SubstrateConfig> {
-    // Constants that a vote can change are read from storage.
-    let metadata = sp_io::TestExternalities::default().execute_with(|| {
-        // As clients choose: the highest that is stable.
-        let version = Runtime::metadata_versions()
-            .into_iter()
-            .filter(|version| *version != u32::MAX)
-            .max();
-        Runtime::metadata_at_version(version.unwrap()).unwrap()
-    });
-    let metadata = Metadata::decode_from(&metadata).unwrap();
+    let metadata = Metadata::decode_from(&crate::chain::testing::metadata().1).unwrap();
     let versions = SpecVersionForRange {
         block_range: 0..u64::MAX,
         spec_version: VERSION.spec_version,
