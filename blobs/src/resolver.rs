@@ -34,7 +34,7 @@ const PENDING_CHUNKS: usize = 16;
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// No source gave it.
-    #[error("no source has blob {id}: {}", Tried(tried))]
+    #[error("no source gave blob {id}: {}", Tried(tried))]
     Unavailable {
         /// The blob.
         id: BlobId,

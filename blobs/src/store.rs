@@ -278,11 +278,6 @@ impl BlobWriter {
         Ok(())
     }
 
-    /// Bytes written so far.
-    pub fn size(&self) -> u64 {
-        self.size
-    }
-
     /// Id of what was written so far.
     pub fn id(&self) -> BlobId {
         BlobId::new(*self.hasher.finalize().as_bytes(), self.size)

@@ -17,7 +17,7 @@ mod workers;
 use clap::{Args, Parser, Subcommand};
 use context::Context;
 use failure::Failure;
-use std::{path::PathBuf, process::ExitCode};
+use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 use tracing_subscriber::EnvFilter;
 
 /// Appended to `assay --help`.
@@ -44,6 +44,7 @@ struct Cli {
 
 /// What all commands share.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Common options")]
 struct Global {
     /// The node's JSON-RPC address
     #[arg(
@@ -83,22 +84,15 @@ struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Publish a model, or show one
+    /// Publishes a model, or shows one
     #[command(subcommand)]
     Model(model::Model),
-    /// Turn texts into vectors with a model on the chain
     Embed(embed::Embed),
-    /// Run a model on an input; embeddings for now, one text a line
     Infer(embed::Infer),
-    /// Show, watch or cancel a job
     Job(job::Job),
-    /// List jobs of an account
     Jobs(jobs::Jobs),
-    /// List workers
     Workers(workers::Workers),
-    /// Say what a job would cost, who could run it, and why others could not
     Estimate(estimate::Estimate),
-    /// Show what an account has
     Balance(balance::Balance),
 }
 
@@ -119,6 +113,7 @@ pub(crate) fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
     let json = global.json;

@@ -99,6 +99,10 @@ fn job_should_settle_when_its_worker_is_killed_between_commit_and_reveal() {
             Ok(())
         })?;
         ensure!(killed, "the job was never seen committed: {done}");
+        ensure!(
+            network.running.is_some(),
+            "reveals were never seen open without a worker: {done}"
+        );
         Ok(())
     });
 }
@@ -126,7 +130,7 @@ fn worker_should_refuse_an_input_that_does_not_match_its_hash() {
         js::run("false-input", &task)?;
         let log = fs::read_to_string(network.running.as_ref().context("the worker is not running")?.log())?;
         ensure!(
-            log.contains("hash"),
+            log.contains("expected content with hash"),
             "the worker's log does not say that a hash was wrong:\n{log}"
         );
         Ok(())

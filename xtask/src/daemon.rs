@@ -1,43 +1,14 @@
 //! Long-running processes that end when their handle is dropped, and when we are killed.
 
-use crate::process::POLL;
+use crate::process::{Tied, POLL};
 use anyhow::{bail, Context, Result};
 use std::{
     fs::{self, File},
-    os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
+    process::{Command, ExitStatus},
     thread,
     time::{Duration, Instant},
 };
-
-/// Starts the program given as its arguments and ends it when standard input closes, which happens
-/// at the latest when the process that holds the other end dies, of whatever cause.
-const KEEPER: &str = r#"
-grace=$1
-shift
-exec 3<&0
-"$@" 3<&- </dev/null &
-child=$!
-(
-    read -r _ <&3
-    kill -TERM "$child"
-    while [ "$grace" -gt 0 ] && kill -0 "$child"; do
-        sleep 1
-        grace=$((grace - 1))
-    done
-    kill -KILL "$child"
-) 2>/dev/null &
-watcher=$!
-exec 3<&-
-wait "$child"
-code=$?
-kill "$watcher" 2>/dev/null
-exit "$code"
-"#;
-
-/// How long a process may take to end by itself when it is told to.
-const GRACE: Duration = Duration::from_secs(15);
 
 /// How much of a log an error shows.
 const TAIL_LINES: usize = 25;
@@ -47,34 +18,21 @@ const TAIL_LINES: usize = 25;
 pub struct Daemon {
     name: String,
     log: PathBuf,
-    keeper: Child,
-    lifeline: Option<ChildStdin>,
+    process: Tied,
 }
 
 impl Daemon {
-    /// Starts `program` with `arguments`; what it prints is appended to `<logs>/<name>.log`.
-    pub fn start(name: &str, program: &Path, arguments: &[String], logs: &Path) -> Result<Self> {
+    /// Starts `command`; what it prints is appended to `<logs>/<name>.log`.
+    pub fn start(name: &str, command: &Command, logs: &Path) -> Result<Self> {
         fs::create_dir_all(logs).with_context(|| format!("cannot make {}", logs.display()))?;
         let log = logs.join(format!("{name}.log"));
         let file = File::options().create(true).append(true).open(&log);
         let file = file.with_context(|| format!("cannot write {}", log.display()))?;
-        let mut keeper = Command::new("sh")
-            .args(["-c", KEEPER, "keeper", &GRACE.as_secs().to_string()])
-            .arg(program)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(file.try_clone()?)
-            .stderr(file)
-            // Ctrl-C in a terminal then reaches us alone, and we end the others in order
-            .process_group(0)
-            .spawn()
-            .with_context(|| format!("cannot start {}", program.display()))?;
-        let lifeline = keeper.stdin.take();
+        let process = Tied::spawn(command, file.try_clone()?.into(), file.into())?;
         Ok(Self {
             name: name.into(),
             log,
-            keeper,
-            lifeline,
+            process,
         })
     }
 
@@ -90,7 +48,7 @@ impl Daemon {
 
     /// An error that shows the end of the log, if it has ended.
     pub fn check(&mut self) -> Result<()> {
-        if let Some(status) = self.keeper.try_wait()? {
+        if let Some(status) = self.process.ended()? {
             bail!(
                 "{} ended ({status}); the end of {}:\n{}",
                 self.name,
@@ -120,18 +78,12 @@ impl Daemon {
 
     /// Asks it to end and waits until it has.
     pub fn stop(mut self) -> Result<ExitStatus> {
-        drop(self.lifeline.take());
-        self.keeper.wait().with_context(|| format!("waiting for {}", self.name))
+        self.process.stop().with_context(|| format!("stopping {}", self.name))
     }
 
     /// Ends it at once with SIGKILL, as a power failure would.
     pub fn kill(mut self) -> Result<()> {
-        let group = self.keeper.id().to_string();
-        crate::process::run(Command::new("sh").args(["-c", "kill -s KILL -- \"-$1\"", "sh", &group]))?;
-        self.keeper
-            .wait()
-            .with_context(|| format!("waiting for {}", self.name))?;
-        Ok(())
+        self.process.kill().with_context(|| format!("killing {}", self.name))
     }
 
     /// The last lines it printed.
@@ -141,14 +93,6 @@ impl Daemon {
             .unwrap_or_default();
         let lines: Vec<_> = text.lines().collect();
         lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        drop(self.lifeline.take());
-        // Nobody is left to be told of a failure to wait
-        let _ = self.keeper.wait();
     }
 }
 
@@ -163,10 +107,15 @@ mod tests {
         dir
     }
 
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
     /// A program that writes its process id and sleeps.
     fn sleeper(logs: &Path) -> (Daemon, PathBuf) {
-        let script = "echo $$; exec sleep 600".to_string();
-        let mut daemon = Daemon::start("sleeper", Path::new("/bin/sh"), &["-c".into(), script], logs).unwrap();
+        let mut daemon = Daemon::start("sleeper", &shell("echo $$; exec sleep 600"), logs).unwrap();
         let log = daemon.log().to_path_buf();
         let pid = daemon
             .wait_for("process id", Duration::from_secs(10), || {
@@ -206,8 +155,7 @@ mod tests {
     #[test]
     fn check_should_show_the_log_when_the_program_has_ended() {
         let logs = logs("ended");
-        let script = "echo out of cheese; exit 7".to_string();
-        let mut daemon = Daemon::start("cook", Path::new("/bin/sh"), &["-c".into(), script], &logs).unwrap();
+        let mut daemon = Daemon::start("cook", &shell("echo out of cheese; exit 7"), &logs).unwrap();
         let error = daemon
             .wait_for("cheese", Duration::from_secs(10), || None::<()>)
             .unwrap_err()

@@ -6,8 +6,8 @@ use serde_json::{json, Value};
 use std::{fs, path::Path, process::Command};
 use xtask::{
     js::{self, Script},
-    localnet::{Chain, Node, Site, Worker},
-    models, process,
+    localnet::{self, Chain, Node, Site, Worker},
+    models,
     workspace::Binaries,
 };
 
@@ -67,7 +67,7 @@ fn show(report: &Report, site: &Site) -> Result<()> {
     report.step("A model: all-MiniLM-L6-v2, sentences to vectors");
     let model = site.publish(&node, OWNER, PRICE, &models::minilm()?)?;
     let id = model.to_string();
-    call(report, &mut site.assay(&node, OWNER, &["model", "show", &id])?)?;
+    call(report, &site.assay(&node, OWNER, &["model", "show", &id])?)?;
 
     report.step("A worker");
     let worker: Worker = site.worker("worker", &format!("{COLD}//worker"), &node, &[model])?;
@@ -77,7 +77,7 @@ fn show(report: &Report, site: &Site) -> Result<()> {
 
     report.step("Three sentences, embedded through the chain");
     let arguments = [&["embed", id.as_str()], &SENTENCES[..]].concat();
-    call(report, &mut site.assay(&node, SUBMITTER, &arguments)?)?;
+    call(report, &site.assay(&node, SUBMITTER, &arguments)?)?;
 
     report.step("A vote, with @polkadot/api");
     vote(report, &node)?;
@@ -88,8 +88,8 @@ fn show(report: &Report, site: &Site) -> Result<()> {
 }
 
 /// Runs a program and repeats what it prints.
-fn call(report: &Report, command: &mut Command) -> Result<()> {
-    let text = process::output(command)?;
+fn call(report: &Report, command: &Command) -> Result<()> {
+    let text = localnet::output(command)?;
     report.say(&format!("$ {}\n{text}", shown(command)));
     Ok(())
 }

@@ -1,14 +1,18 @@
 //! The JavaScript clients in `tests/js`: other people's libraries that talk to our node.
 
-use crate::{digest, process, workspace};
+use crate::{
+    digest,
+    process::{self, Tied},
+    workspace,
+};
 use anyhow::{bail, Context, Result};
 use serde_json::Value;
 use std::{
     fs,
-    io::{BufRead, BufReader, Read},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    thread::{self, JoinHandle},
+    io::{BufRead, BufReader},
+    path::PathBuf,
+    process::{ChildStdout, Command, Stdio},
+    thread::JoinHandle,
 };
 
 /// Written into `node_modules` after a complete installation: the digest of what was installed.
@@ -39,9 +43,9 @@ pub fn install(say: impl Fn(&str)) -> Result<()> {
 #[derive(Debug)]
 pub struct Script {
     name: String,
-    child: Child,
-    events: BufReader<std::process::ChildStdout>,
-    printed: JoinHandle<String>,
+    process: Tied,
+    events: BufReader<ChildStdout>,
+    printed: Option<JoinHandle<String>>,
 }
 
 impl Script {
@@ -51,28 +55,19 @@ impl Script {
         if !dir.join("node_modules").join(INSTALLED).exists() {
             bail!("{} has no packages: `cargo xtask test` installs them", dir.display());
         }
-        let mut child = Command::new("node")
-            .arg(Path::new(&format!("{name}.mjs")))
+        let mut command = Command::new("node");
+        command
+            .arg(format!("{name}.mjs"))
             .arg(task.to_string())
-            .current_dir(&dir)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .context("cannot start `node`")?;
-        let events = BufReader::new(child.stdout.take().expect("stdout is piped; qed"));
-        let mut stderr = child.stderr.take().expect("stderr is piped; qed");
-        let printed = thread::spawn(move || {
-            let mut text = String::new();
-            // Text that is not UTF-8 is only missing from messages
-            let _ = stderr.read_to_string(&mut text);
-            text
-        });
+            .current_dir(&dir);
+        let mut process = Tied::spawn(&command, Stdio::piped(), Stdio::piped())?;
+        let events = BufReader::new(process.process.stdout.take().expect("stdout is piped; qed"));
+        let printed = process::collect(process.process.stderr.take().expect("stderr is piped; qed"));
         Ok(Self {
             name: name.into(),
-            child,
+            process,
             events,
-            printed,
+            printed: Some(printed),
         })
     }
 
@@ -103,24 +98,16 @@ impl Script {
     }
 
     fn end(&mut self) -> Result<()> {
-        let status = self.child.wait()?;
+        let status = self.process.wait()?;
         if !status.success() {
-            let reader = std::mem::replace(&mut self.printed, thread::spawn(String::new));
-            bail!(
-                "{}.mjs failed ({status}):\n{}",
-                self.name,
-                reader.join().unwrap_or_default().trim_end()
-            );
+            let printed = self
+                .printed
+                .take()
+                .and_then(|reader| reader.join().ok())
+                .unwrap_or_default();
+            bail!("{}.mjs failed ({status}):\n{}", self.name, printed.trim_end());
         }
         Ok(())
-    }
-}
-
-impl Drop for Script {
-    fn drop(&mut self) {
-        // It may have ended long ago
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -21,6 +21,9 @@ const NODE_START: Duration = Duration::from_secs(60);
 /// How long a worker may take to fetch and load a model and to say so on the chain.
 const WORKER_START: Duration = Duration::from_secs(120);
 
+/// How long a program that submits transactions, or a job, and waits for them, may take.
+const CALL: Duration = Duration::from_secs(300);
+
 /// What a hot key is given for its fees, in ASY.
 const FUND: &str = "10";
 
@@ -32,6 +35,11 @@ const FINALITY: Duration = Duration::from_secs(90);
 pub struct Site {
     binaries: Binaries,
     dir: PathBuf,
+}
+
+/// Runs one of our programs that talks to a node; returns what it printed.
+pub fn output(command: &Command) -> Result<String> {
+    process::output_within(command, CALL)
 }
 
 /// A chain that nodes can be started for.
@@ -107,7 +115,8 @@ impl Site {
                 }
             }
         }
-        let mut daemon = Daemon::start(name, &self.program("assay-node")?, &arguments, &self.logs())?;
+        let mut command = Command::new(self.program("assay-node")?);
+        let mut daemon = Daemon::start(name, command.args(arguments), &self.logs())?;
         daemon.wait_for("answer to JSON-RPC", NODE_START, || {
             rpc.call("system_health", json!([])).ok()
         })?;
@@ -157,7 +166,7 @@ impl Site {
             owner,
             &["model", "publish", "--json", "--finalized", "--price", price],
         )?;
-        let text = process::output(publish.arg(folder))?;
+        let text = output(publish.arg(folder))?;
         let published: Value = serde_json::from_str(&text).with_context(|| format!("not JSON: {text}"))?;
         let id = published["id"].as_u64().with_context(|| format!("no id in {text}"))?;
         Ok(u32::try_from(id)?)
@@ -218,13 +227,12 @@ impl Worker {
             "--fund",
             FUND,
         ];
-        process::output(&mut self.command(&arguments))
+        output(&self.command(&arguments))
     }
 
     /// Starts it.
     pub fn start(&self) -> Result<Daemon> {
-        let arguments = [&["run".to_string()], &self.configuration[..]].concat();
-        Daemon::start(&self.name, &self.program, &arguments, &self.logs)
+        Daemon::start(&self.name, &self.command(&["run"]), &self.logs)
     }
 
     /// Starts it and waits until it is declared ready for `model` in the best chain of `node`.

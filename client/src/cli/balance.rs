@@ -6,7 +6,7 @@ use assay_types::view::Decimal;
 use clap::Args;
 use serde::Serialize;
 
-/// Shows what an account has, free, on hold and frozen.
+/// Shows what an account has: free, on hold, frozen
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  assay balance //Alice")]
 pub(super) struct Balance {

@@ -25,8 +25,10 @@ const EXCERPT: usize = 48;
 /// Largest input that is read, in bytes. The chain's own limit on token ids is lower.
 const MAX_INPUT: u64 = 16 * 1024 * 1024;
 
-/// Turns each text into a vector. A worker runs the model, the chain pays it; what comes back is
-/// checked against the hash that the chain recorded. Longer texts than the model takes are cut off.
+/// Turns texts into vectors with a model on the chain
+///
+/// A worker runs the model, the chain pays it; what comes back is checked against the hash that the
+/// chain recorded. Longer texts than the model takes are cut off.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  assay embed 0 'A cat sits on the mat.' 'A kitten rests on a rug.' --key //Alice")]
 pub(super) struct Embed {
@@ -39,7 +41,9 @@ pub(super) struct Embed {
     fee: Fee,
 }
 
-/// Runs a model on an input. Embedding models take one text a line.
+/// Runs a model on an input
+///
+/// Embeddings for now: one text a line, one vector each.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  assay infer 0 --input sentences.txt --json --key ~/.assay/key > vectors.json")]
 pub(super) struct Infer {

@@ -8,8 +8,9 @@ use super::{
 };
 use clap::Args;
 
-/// Says what embedding the texts would cost now, who could run it, and why others could not. Nothing
-/// is submitted.
+/// Says what a job would cost now, who could run it, and why others could not
+///
+/// Nothing is submitted.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  assay estimate 0 'A cat sits on the mat.' --max-fee 0.01")]
 pub(super) struct Estimate {

@@ -11,7 +11,7 @@ use assay_types::{
 };
 use clap::{Args, Subcommand};
 
-/// Shows a job, or watches it until it has ended.
+/// Shows, watches or cancels a job
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -32,7 +32,7 @@ pub(super) struct Job {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Cancel a job that no worker has acknowledged; what is on hold for it goes back
+    /// Cancels a job that no worker has acknowledged; what is on hold for it goes back
     #[command(after_help = "Example:\n  assay job cancel 3 --key //Alice")]
     Cancel {
         /// The job's id

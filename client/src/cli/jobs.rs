@@ -4,7 +4,9 @@ use super::{context::Context, failure::Failure, render};
 use assay_types::view::JobView;
 use clap::Args;
 
-/// Lists jobs that an account submitted, newest first, as long as the chain keeps their records.
+/// Lists jobs of an account
+///
+/// Newest first, as long as the chain keeps their records.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  assay jobs //Alice --limit 5")]
 pub(super) struct Jobs {

@@ -23,8 +23,9 @@ pub(super) enum Model {
     Show(Show),
 }
 
-/// Imports a model and registers it, so that everyone can have it run. A model that is registered
-/// already keeps its id.
+/// Imports a model and registers it, so that everyone can have it run
+///
+/// A model that is registered already keeps its id.
 ///
 /// The folder is one as Hugging Face has them, with config.json, model.safetensors and
 /// tokenizer.json. Its files are put into the folder of blobs, where workers must be able to get
@@ -51,7 +52,7 @@ pub(super) struct Publish {
     finalized: bool,
 }
 
-/// Shows what the chain knows of a model.
+/// Shows what the chain knows of a model
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  assay model show 0")]
 pub(super) struct Show {

@@ -8,7 +8,7 @@ use super::{
 use assay_types::view::WorkerView;
 use clap::Args;
 
-/// Lists all workers, or those that have a model ready.
+/// Lists all workers, or those that have a model ready
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  assay workers --artifact 0")]
 pub(super) struct Workers {

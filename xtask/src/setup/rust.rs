@@ -3,7 +3,7 @@
 use crate::report::Report;
 use anyhow::{bail, ensure, Context, Result};
 use std::{path::PathBuf, process::Command, time::Duration};
-use xtask::process::{self, run_within, succeeds};
+use xtask::process::{self, output_within, succeeds};
 
 /// The release the workspace is written for (`rust-version` in Cargo.toml).
 const RELEASE: (u32, u32) = (1, 95);
@@ -29,7 +29,9 @@ pub(super) fn ensure(report: &Report) -> Result<()> {
         }
         report.say(&format!("{component}: adding it by rustup"));
         let mut add = Command::new("rustup");
-        if let Err(error) = run_within(add.args(["component", "add", component]), DOWNLOAD_LIMIT) {
+        // What it says of its own innards is of no use here
+        add.env_remove("RUST_BACKTRACE");
+        if let Err(error) = output_within(add.args(["component", "add", component]), DOWNLOAD_LIMIT) {
             bail!("{component} is missing: `rustup component add {component}` by hand ({error:#})");
         }
     }

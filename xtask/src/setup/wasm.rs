@@ -61,8 +61,10 @@ pub(super) fn ensure(report: &Report) -> Result<Option<String>> {
     }
     report.say(&format!("{TARGET}: adding it by rustup"));
     let mut add = Command::new("rustup");
+    // What it says of its own innards is of no use here
+    add.env_remove("RUST_BACKTRACE");
     let added =
-        process::run_within(add.args(["target", "add", TARGET]), rust::DOWNLOAD_LIMIT).and_then(|()| check(None));
+        process::output_within(add.args(["target", "add", TARGET]), rust::DOWNLOAD_LIMIT).and_then(|_| check(None));
     let Err(error) = added else { return Ok(None) };
     report.say(&format!("rustup could not: {error:#}"));
     report.say("making it with Debian's compiler instead");

@@ -139,7 +139,7 @@ impl Fake {
         let fake = self.clone();
         module
             .register_method("chain_getFinalizedHead", move |_, _, _| {
-                hash_of(fake.best.borrow().saturating_sub(1))
+                json!(hash_of(fake.best.borrow().saturating_sub(1)))
             })
             .unwrap();
         let fake = self.clone();
