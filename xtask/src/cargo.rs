@@ -56,7 +56,14 @@ impl Cargo {
 
     /// Runs `cargo <subcommand>` on the workspace.
     pub(crate) fn workspace(&self, subcommand: &str, arguments: &[&str]) -> Result<()> {
-        process::run(self.command(subcommand).args(ALIKE).args(arguments))
+        process::run(&mut self.workspace_command(subcommand, arguments))
+    }
+
+    /// `cargo <subcommand>` on the workspace.
+    pub(crate) fn workspace_command(&self, subcommand: &str, arguments: &[&str]) -> Command {
+        let mut command = self.command(subcommand);
+        command.args(ALIKE).args(arguments);
+        command
     }
 
     /// `cargo <subcommand>` in the repository, with the environment that all have.

@@ -4,6 +4,9 @@ use crate::{cargo::Cargo, report::Report, setup};
 use anyhow::{Context, Result};
 use xtask::js;
 
+/// Tests of one program that run at the same time.
+const TEST_THREADS: &str = "4";
+
 /// Runs all checks; the first one that fails ends it.
 pub(crate) fn run(report: &Report) -> Result<()> {
     let machine = setup::run(report)?;
@@ -19,11 +22,15 @@ pub(crate) fn run(report: &Report) -> Result<()> {
     cargo.workspace("test", &["--no-run"])?;
 
     // After the build, which has made the runtime's WASM: clippy must not, being another compiler
-    report.step("Lints, warnings denied");
+    report.step("Lints and documentation, warnings denied");
     cargo.workspace("clippy", &["--all-targets", "--", "-D", "warnings"])?;
+    let mut doc = cargo.workspace_command("doc", &["--no-deps", "--document-private-items"]);
+    xtask::process::run(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
 
     report.step("Tests: units, pallets, the real runtime, the whole system");
-    cargo.workspace("test", &[])?;
+    let mut test = cargo.workspace_command("test", &[]);
+    // Whole-system tests wait for blocks more than they compute
+    xtask::process::run(test.env("RUST_TEST_THREADS", TEST_THREADS))?;
 
     println!("\ntest result: ok. All checks passed in {}.", report.elapsed().trim());
     Ok(())

@@ -59,7 +59,7 @@
 //! A payment that its recipient cannot receive goes to the treasury, or is burned if that cannot
 //! either.
 //!
-//! **Randomness, commitments.** [`assay_types::commitment`] binds a result to job, attempt and the
+//! **Randomness, commitments.** [`assay_types::commitment()`] binds a result to job, attempt and the
 //! worker's cold account. Anyone may submit a reveal, so that nobody can keep a worker from it.
 //!
 //! Replicas, audits and disputes will come between revealing and settling: that is what
@@ -554,7 +554,7 @@ pub mod pallet {
             Self::do_acknowledge(who, job)
         }
 
-        /// Commits to a result (see [`assay_types::commitment`]).
+        /// Commits to a result (see [`assay_types::commitment()`]).
         ///
         /// Origin: signed by the assigned worker's hot key. What is committed must be revealed: not
         /// doing so forfeits the whole collateral.

@@ -7,7 +7,7 @@ use crate::{
 };
 use alloc::vec::Vec;
 use assay_types::{
-    traits::{Candidate, Models, Requirement, Workers as WorkersTrait},
+    traits::{Candidate, Models, Requirement, Survey, Workers as WorkersTrait},
     ArtifactId, Ineligible, JobId, WorkUnits,
 };
 use frame_support::{
@@ -167,9 +167,7 @@ impl<T: Config> WorkersTrait<T::AccountId, Balance> for Pallet<T> {
             .collect()
     }
 
-    fn survey(
-        requirement: &Requirement<Balance>,
-    ) -> (Vec<Candidate<T::AccountId, Balance>>, Vec<(T::AccountId, Ineligible)>) {
+    fn survey(requirement: &Requirement<Balance>) -> Survey<T::AccountId, Balance> {
         let (mut standings, median) = Self::standings(requirement.artifact);
         let others = (MAX_RESULTS as usize).saturating_sub(standings.len());
         standings.extend(

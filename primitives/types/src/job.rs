@@ -192,7 +192,7 @@ pub enum Phase<AccountId, Balance, BlockNumber> {
     Committed {
         /// Cold account of the worker.
         worker: AccountId,
-        /// See [`crate::commitment`].
+        /// See [`crate::commitment()`].
         commitment: H256,
         /// First block in which it may be revealed.
         from: BlockNumber,

@@ -48,6 +48,9 @@ pub struct Candidate<AccountId, Balance> {
     pub free_bond: Balance,
 }
 
+/// Answer of [`Workers::survey`]: who can take a job, and who cannot, with the reason.
+pub type Survey<AccountId, Balance> = (Vec<Candidate<AccountId, Balance>>, Vec<(AccountId, Ineligible)>);
+
 /// What the market asks of the registry of workers. Workers are named by their cold account.
 pub trait Workers<AccountId, Balance> {
     /// The worker for which `hot_key` signs.
@@ -57,8 +60,7 @@ pub trait Workers<AccountId, Balance> {
     fn candidates(requirement: &Requirement<Balance>) -> Vec<Candidate<AccountId, Balance>>;
 
     /// Everyone who has the model ready or could, with the reason why not. For queries only.
-    fn survey(requirement: &Requirement<Balance>)
-        -> (Vec<Candidate<AccountId, Balance>>, Vec<(AccountId, Ineligible)>);
+    fn survey(requirement: &Requirement<Balance>) -> Survey<AccountId, Balance>;
 
     /// Upper bound of what `candidates` reads.
     fn max_candidates() -> u32;

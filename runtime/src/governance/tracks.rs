@@ -1,7 +1,7 @@
 //! The tracks of referenda: how long each takes and what it takes to pass.
 //!
 //! Durations are in governance hours, a twenty-fourth of the parameter
-//! [`GovernanceDay`](crate::parameters::GovernanceDay), so that a development chain can decide in
+//! [`GovernanceDay`], so that a development chain can decide in
 //! minutes by the rules that take weeks elsewhere.
 
 use super::origins::Origin;

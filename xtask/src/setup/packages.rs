@@ -21,26 +21,16 @@ struct Tool {
     present: fn() -> bool,
 }
 
-const TOOLS: [Tool; 6] = [
+const TOOLS: [Tool; 4] = [
     Tool {
         name: "C and C++ compilers and make (native libraries, linking)",
         packages: &["build-essential"],
         present: || answers("cc", "--version") && answers("c++", "--version") && answers("make", "--version"),
     },
     Tool {
-        name: "perl (configures OpenSSL, which the network layer is built with)",
+        name: "perl (configures OpenSSL, which is built with the network layer)",
         packages: &["perl"],
         present: || succeeds(Command::new("perl").args(["-MFindBin", "-MIPC::Cmd", "-MTime::Piece", "-e", "1"])),
-    },
-    Tool {
-        name: "pkg-config (finds native libraries)",
-        packages: &["pkg-config"],
-        present: || answers("pkg-config", "--version"),
-    },
-    Tool {
-        name: "OpenSSL's headers (network layer)",
-        packages: &["libssl-dev"],
-        present: || succeeds(Command::new("pkg-config").args(["--atleast-version=3.0", "openssl"])),
     },
     Tool {
         name: "protoc (message formats of the network)",

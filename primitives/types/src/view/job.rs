@@ -158,7 +158,7 @@ pub enum PhaseView {
     Committed {
         /// Cold account of the worker.
         worker: AccountId32,
-        /// See [`crate::commitment`].
+        /// See [`crate::commitment()`].
         commitment: H256,
         /// First block in which it may be revealed.
         from: u32,
@@ -169,7 +169,7 @@ pub enum PhaseView {
     Revealing {
         /// Cold account of the worker.
         worker: AccountId32,
-        /// See [`crate::commitment`].
+        /// See [`crate::commitment()`].
         commitment: H256,
         /// First block in which it may be revealed.
         from: u32,

@@ -1,4 +1,5 @@
-//! The documentation: its links lead somewhere, and the code it quotes is the code of the tests.
+//! What the repository keeps to: links in the documentation lead somewhere, the code it quotes is the
+//! code of the tests, and no lock file ties us to one registry's host.
 
 #![allow(clippy::unwrap_used)]
 
@@ -88,4 +89,20 @@ fn quoted_code_should_be_that_of_the_tests() {
         }
     }
     assert!(quotes > 0, "no page quotes anything: has the mark changed?");
+}
+
+#[test]
+fn npm_lock_should_name_no_registry() {
+    let lock = fs::read_to_string(workspace::root().join("tests/js/package-lock.json")).unwrap();
+    let lock: serde_json::Value = serde_json::from_str(&lock).unwrap();
+    for (name, package) in lock["packages"].as_object().unwrap() {
+        assert!(
+            package.get("resolved").is_none(),
+            "{name}: take `resolved` out, the integrity is enough"
+        );
+        assert!(
+            name.is_empty() || package.get("integrity").is_some(),
+            "{name} has no integrity"
+        );
+    }
 }
