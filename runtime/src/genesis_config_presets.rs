@@ -101,6 +101,8 @@ fn genesis(validators: Vec<Validator>, parameters: GenesisParametersConfig) -> V
 /// One validator, and everything that one waits for takes seconds.
 fn development() -> Value {
     let market = JobParameters {
+        // Still enough to fetch a model that lies on the same machine
+        acknowledge_period: 10,
         challenge_period: 3,
         reveal_delay: 1,
         ..DEFAULT_MARKET

@@ -98,7 +98,11 @@ impl<T: Config> Pallet<T> {
             Jobs::<T>::insert(id, job);
             return true;
         };
-        if meter.try_consume(Self::weight_of(action)).is_err() {
+        let weight = match action {
+            Action::Draw => T::WeightInfo::draw(T::Workers::ready_count(job.spec.artifact)),
+            other => Self::weight_of(other),
+        };
+        if meter.try_consume(weight).is_err() {
             return false;
         }
         if let Err(error) = with_storage_layer(|| Self::perform(id, job.clone(), action, now)) {

@@ -515,16 +515,19 @@ pub mod pallet {
         ///
         /// Origin: signed, by who pays. Holds `max_fee` and the deposit. A worker is drawn from the
         /// next block on, which releases what its fee and the model's price leave of `max_fee`.
-        /// Needs a worker that could take it now.
+        /// Needs a worker that could take it now. Weighed by the workers that have the model ready; what was
+        /// paid for more than there are comes back.
         ///
         /// Errors, in this order: `UnknownArtifact`, `ArtifactRetired`, `InputTooLarge`,
         /// `InvalidTokens`, `TooMuchWork`, `InvalidParameters`, `NoEligibleWorker`,
         /// `PriceLimitTooLow`, `InsufficientFunds`, `AgendaFull`. Emits `Submitted`.
         #[pallet::call_index(0)]
         #[pallet::weight(T::WeightInfo::submit(T::Workers::max_candidates()))]
-        pub fn submit(origin: OriginFor<T>, spec: JobSpec, max_fee: Balance) -> DispatchResult {
+        pub fn submit(origin: OriginFor<T>, spec: JobSpec, max_fee: Balance) -> DispatchResultWithPostInfo {
             let submitter = ensure_signed(origin)?;
-            Self::do_submit(submitter, spec, max_fee)
+            let examined = T::Workers::ready_count(spec.artifact);
+            Self::do_submit(submitter, spec, max_fee)?;
+            Ok(Some(T::WeightInfo::submit(examined)).into())
         }
 
         /// Cancels a job that no worker has acknowledged.

@@ -2,7 +2,8 @@
 
 use crate::*;
 use alloc::{vec, vec::Vec};
-use assay_types::{traits::Models, ArtifactId};
+use assay_types::{traits::Models, ArtifactId, JobId};
+use core::iter;
 use frame_benchmarking::v2::*;
 use frame_support::{
     assert_ok,
@@ -63,6 +64,23 @@ pub(crate) fn create_worker<T: Config>(index: u32, ready: &[ArtifactId]) -> (T::
         RawOrigin::Signed(hot_key.clone()).into(),
         ready
     ));
+    (worker, hot_key)
+}
+
+/// Registers worker number `index` with the largest records that one can have which is still free for a
+/// job: as many models as possible, `artifact` among them, and all but one of its jobs.
+pub(crate) fn create_busy_worker<T: Config>(index: u32, artifact: ArtifactId) -> (T::AccountId, T::AccountId) {
+    let (worker, hot_key) = create_worker::<T>(index, &[artifact]);
+    // The other models and jobs stand in the worker's own records alone: nothing else is read of them.
+    Workers::<T>::mutate(&worker, |record| {
+        let record = record.as_mut().expect("it was registered above; qed");
+        let others = ArtifactId::MAX - ArtifactId::from(T::MaxReadyPerWorker::get());
+        let ready = iter::once(artifact).chain(others..).take(T::MaxReadyPerWorker::get() as usize);
+        record.ready = ready.collect::<Vec<_>>().try_into().expect("no more than the bound; qed");
+    });
+    let jobs = T::MaxJobsPerWorker::get().saturating_sub(1);
+    let locks: Vec<(JobId, Balance)> = (0..jobs).map(|job| (JobId::MAX - JobId::from(job), 1)).collect();
+    Locks::<T>::insert(&worker, BoundedVec::truncate_from(locks));
     (worker, hot_key)
 }
 

@@ -189,6 +189,11 @@ impl<T: Config> WorkersTrait<T::AccountId, Balance> for Pallet<T> {
         (eligible, ineligible)
     }
 
+    fn ready_count(artifact: ArtifactId) -> u32 {
+        let count = Ready::<T>::decode_len(artifact).unwrap_or_default();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
     fn max_candidates() -> u32 {
         T::MaxReadyPerArtifact::get()
     }
@@ -304,6 +309,6 @@ impl<T: Config> WorkersTrait<T::AccountId, Balance> for Pallet<T> {
 
     #[cfg(feature = "runtime-benchmarks")]
     fn create_for_benchmark(index: u32, artifact: ArtifactId) -> (T::AccountId, T::AccountId) {
-        crate::benchmarking::create_worker::<T>(index, &[artifact])
+        crate::benchmarking::create_busy_worker::<T>(index, artifact)
     }
 }

@@ -62,7 +62,10 @@ pub trait Workers<AccountId, Balance> {
     /// Everyone who has the model ready or could, with the reason why not. For queries only.
     fn survey(requirement: &Requirement<Balance>) -> Survey<AccountId, Balance>;
 
-    /// Upper bound of what `candidates` reads.
+    /// How many workers `candidates` looks at for this model, whether they can take the job or not.
+    fn ready_count(artifact: ArtifactId) -> u32;
+
+    /// Upper bound of `ready_count`.
     fn max_candidates() -> u32;
 
     /// Locks `collateral` of the bond for `job`.

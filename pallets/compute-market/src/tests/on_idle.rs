@@ -1,7 +1,7 @@
 //! The hook: it does what is due, and never more than it may.
 
 use crate::{mock::*, Action, Agenda, Cursor, Event, WeightInfo};
-use assay_types::Phase;
+use assay_types::{traits::Workers as _, Phase};
 use frame_support::{
     assert_ok,
     traits::{Get, Hooks},
@@ -14,7 +14,11 @@ fn weight(pages: u64, entries: u64, actions: &[Action]) -> Weight {
     type W = ();
     let actions = actions
         .iter()
-        .fold(Weight::zero(), |sum, action| sum + Market::weight_of(*action));
+        .map(|action| match action {
+            Action::Draw => <W as WeightInfo>::draw(Workers::ready_count(MODEL)),
+            other => Market::weight_of(*other),
+        })
+        .fold(Weight::zero(), |sum, weight| sum + weight);
     <W as WeightInfo>::on_idle_base()
         + <W as WeightInfo>::agenda_page() * pages
         + <W as WeightInfo>::agenda_entry() * entries

@@ -1,8 +1,8 @@
 //! `submit`: what it holds and queues.
 
-use crate::{mock::*, Error, Event, JobsOf};
-use assay_types::Phase;
-use frame_support::{assert_noop, assert_ok};
+use crate::{mock::*, Call, Error, Event, JobsOf, WeightInfo};
+use assay_types::{traits::Workers as _, Phase};
+use frame_support::{assert_noop, assert_ok, dispatch::GetDispatchInfo};
 
 #[test]
 fn submit_should_hold_limit_and_deposit_and_open_the_job() {
@@ -31,6 +31,23 @@ fn submit_should_hold_limit_and_deposit_and_open_the_job() {
                 deposit: deposit()
             }
         );
+    });
+}
+
+#[test]
+fn submit_should_weigh_the_workers_there_are() {
+    ExtBuilder::default().build_and_execute(|| {
+        let call = Call::<Test>::submit {
+            spec: spec(),
+            max_fee: MAX_FEE,
+        };
+        let paid_in_advance = call.get_dispatch_info().call_weight;
+        assert_eq!(paid_in_advance, <() as WeightInfo>::submit(Workers::max_candidates()));
+
+        let used = Market::submit(RuntimeOrigin::signed(ALICE), spec(), MAX_FEE).map(|done| done.actual_weight);
+        let ready = Workers::ready_count(MODEL);
+        assert_eq!(used, Ok(Some(<() as WeightInfo>::submit(ready))));
+        assert!(ready < Workers::max_candidates());
     });
 }
 

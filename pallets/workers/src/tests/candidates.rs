@@ -172,5 +172,16 @@ fn max_candidates_should_be_what_the_index_of_a_model_holds() {
             Workers::candidates(&requirement()).len(),
             Workers::max_candidates() as usize
         );
+        assert_eq!(Workers::ready_count(requirement().artifact), Workers::max_candidates());
+    });
+}
+
+#[test]
+fn ready_count_should_count_all_whose_records_are_read() {
+    ExtBuilder::default().worker(ALICE).worker(BOB).build_and_execute(|| {
+        assert_ok!(Workers::chill(RuntimeOrigin::signed(BOB)));
+        assert_eq!(drawn(&requirement()), [ALICE]);
+        assert_eq!(Workers::ready_count(requirement().artifact), 2);
+        assert_eq!(Workers::ready_count(requirement().artifact + 1), 0);
     });
 }
