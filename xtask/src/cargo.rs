@@ -8,6 +8,7 @@ use crate::{
 use anyhow::{Context, Result};
 use std::{
     fs::{self, File},
+    io::ErrorKind,
     path::PathBuf,
     process::Command,
 };
@@ -37,11 +38,31 @@ impl Cargo {
             report.say("waiting for another `cargo xtask` that uses this target folder");
             lock.lock().with_context(|| format!("cannot lock {}", path.display()))?;
         }
-        Ok(Self {
+        let cargo = Self {
             target_dir,
             wasm_toolchain: machine.wasm_toolchain,
             _lock: lock,
-        })
+        };
+        cargo.leave_other_checkout(report)?;
+        Ok(cargo)
+    }
+
+    /// If another checkout built into the target folder last, removes what it made of the workspace's own crates. (Why:
+    /// cargo names them alike in all checkouts and goes by the age of files, so it would take the other's
+    /// for ours where those are newer.)
+    fn leave_other_checkout(&self, report: &Report) -> Result<()> {
+        let stamp = self.target_dir.join(".xtask-checkout");
+        let this = workspace::root().as_os_str().as_encoded_bytes();
+        match fs::read(&stamp) {
+            Ok(last) if last == this => return Ok(()),
+            Ok(_) => {
+                report.say("another checkout built here last: its own crates are removed, dependencies stay");
+                process::run(self.command("clean").args(["--release", "--workspace", "--quiet"]))?;
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", stamp.display())),
+        }
+        fs::write(&stamp, this).with_context(|| format!("cannot write {}", stamp.display()))
     }
 
     /// The target folder.

@@ -4,13 +4,23 @@ use anyhow::{bail, Context, Result};
 use std::{
     env,
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
-/// Root of the repository.
+/// Root of the repository: the folder with the lock file over the crate that cargo runs, or else over
+/// the one that was compiled. (Why not always that: checkouts share a target folder, so another one's
+/// program may be the one that runs.)
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the manifest lies one folder under the root; qed")
+    static ROOT: OnceLock<PathBuf> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        let compiled = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let running = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        let candidates = running.as_deref().into_iter().chain([compiled]);
+        let root = candidates
+            .flat_map(Path::ancestors)
+            .find(|dir| dir.join("Cargo.lock").is_file());
+        root.unwrap_or(compiled).to_owned()
+    })
 }
 
 /// The one target folder: `CARGO_TARGET_DIR`, or a folder under the user's cache which all clean
