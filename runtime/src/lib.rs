@@ -46,6 +46,8 @@ pub mod parameters;
 pub mod randomness;
 #[cfg(test)]
 mod tests;
+#[warn(missing_docs)]
+pub mod weights;
 
 pub use apis::RuntimeApi;
 pub use parameters::RuntimeParameters;

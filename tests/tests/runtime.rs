@@ -1,4 +1,4 @@
-//! The real runtime, as WASM: its pallets' invariants and its benchmarks.
+//! The real runtime, as WASM: its pallets' invariants, its benchmarks, and the weights made of them.
 
 #![allow(clippy::unwrap_used)]
 
@@ -6,7 +6,7 @@ use assay_runtime::RuntimeCall;
 use assay_system_tests::checked_runtime::CheckedRuntime;
 use frame_benchmarking::{BenchmarkMetadata, BenchmarkParameter};
 use frame_support::traits::GetCallMetadata;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs};
 use xtask::weights;
 
 /// The chains that can be started by name.
@@ -84,5 +84,31 @@ fn calls_should_each_have_a_benchmark() {
                 .any(|benchmark| benchmark.name == call.as_bytes() || benchmark.name.starts_with(variant.as_bytes()));
             assert!(benched, "{pallet}::{call} has no benchmark");
         }
+    }
+}
+
+#[test]
+fn weights_should_be_those_of_the_present_code() {
+    let runtime = CheckedRuntime::new().unwrap();
+    let lists = runtime.benchmarks(&runtime.genesis("development").unwrap()).unwrap();
+    let mend = "`cargo xtask weights` measures them anew";
+    for (folder, pallet) in weights::PALLETS {
+        let file = weights::file(pallet);
+        let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}; {mend}", file.display()));
+        let list = lists.iter().find(|list| list.pallet == pallet.as_bytes()).unwrap();
+        for benchmark in &list.benchmarks {
+            let name = String::from_utf8_lossy(&benchmark.name);
+            assert!(
+                text.contains(&format!("fn {name}(")),
+                "{}: no weight of {name}; {mend}",
+                file.display()
+            );
+        }
+        let now = weights::code_digest(folder).unwrap();
+        let measured = weights::recorded_digest(&text).unwrap_or("none");
+        assert_eq!(
+            measured, now,
+            "pallets/{folder} has changed since its weights were measured; {mend}"
+        );
     }
 }

@@ -96,23 +96,38 @@ fn measure(bencher: &Path, runtime: &Path, scratch: &Path, folder: &str, pallet:
         .arg(format!("{OUTPUT_FLAG}{}", output.display()));
     process::run(&mut command)?;
     fs::remove_file(&header)?;
-    tidy(&output)
+    let text = fs::read_to_string(&output).with_context(|| format!("cannot read {}", output.display()))?;
+    fs::write(&output, tidy(&text)).with_context(|| format!("cannot write {}", output.display()))
 }
 
-/// Takes the paths and the name of this machine out of a weight file: they say nothing to anyone else.
-fn tidy(file: &Path) -> Result<()> {
-    let text = fs::read_to_string(file)?;
+/// A weight file without the paths and the name of this machine: they say nothing to anyone else.
+fn tidy(text: &str) -> String {
+    let (bencher, _) = BENCHER;
     let names_file = |line: &&str| {
         [RUNTIME_FLAG, HEADER_FLAG, OUTPUT_FLAG]
             .iter()
             .any(|flag| line.contains(flag))
     };
-    let tidied = text
-        .lines()
+    text.lines()
         .filter(|line| !names_file(line))
         .map(|line| match line.split_once("CPU: ") {
             Some((hostname, cpu)) if hostname.starts_with("//! HOSTNAME") => format!("//! CPU: {cpu}\n"),
+            _ if line.starts_with("// ") && line.ends_with(&format!("/{bencher}")) => format!("// {bencher}\n"),
             _ => format!("{line}\n"),
-        });
-    fs::write(file, tidied.collect::<String>()).with_context(|| format!("cannot write {}", file.display()))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tidy_should_take_out_what_names_this_machine() {
+        let text = "//! HOSTNAME: `here`, CPU: `Some CPU`\n\n// Executed Command:\n// /here/tools/frame-omni-bencher\n\
+                    // v1\n// --steps=50\n// --runtime=/here/runtime.wasm\n// --header=/here/h\n// --output=/here/o\n\n\
+                    fn weight() {}\n";
+        let tidied = "//! CPU: `Some CPU`\n\n// Executed Command:\n// frame-omni-bencher\n// v1\n// --steps=50\n\nfn weight() {}\n";
+        assert_eq!(tidy(text), tidied);
+    }
 }

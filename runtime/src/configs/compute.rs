@@ -5,7 +5,7 @@ use crate::{
     constants::currency::{deposit, ASY, MILLI_ASY},
     parameters::MarketParameters,
     randomness::AuthorVrf,
-    Artifacts, Balance, Balances, Runtime, RuntimeHoldReason, Workers,
+    weights, Artifacts, Balance, Balances, Runtime, RuntimeHoldReason, Workers,
 };
 use frame_support::{
     parameter_types,
@@ -28,7 +28,7 @@ parameter_types! {
 }
 
 impl pallet_artifacts::Config for Runtime {
-    type WeightInfo = ();
+    type WeightInfo = weights::pallet_artifacts::WeightInfo<Runtime>;
     type Currency = Balances;
     type RuntimeHoldReason = RuntimeHoldReason;
     type RegistrationDeposit = RegistrationDeposit;
@@ -39,7 +39,7 @@ impl pallet_artifacts::Config for Runtime {
 }
 
 impl pallet_workers::Config for Runtime {
-    type WeightInfo = ();
+    type WeightInfo = weights::pallet_workers::WeightInfo<Runtime>;
     type Currency = Balances;
     type RuntimeHoldReason = RuntimeHoldReason;
     type Models = Artifacts;
@@ -68,5 +68,5 @@ impl pallet_compute_market::Config for Runtime {
     type MaxSequences = ConstU32<4_096>;
     type MaxAttempts = ConstU32<3>;
     type MaxDuePerBlock = ConstU32<256>;
-    type WeightInfo = ();
+    type WeightInfo = weights::pallet_compute_market::WeightInfo<Runtime>;
 }
