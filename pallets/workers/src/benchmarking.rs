@@ -75,8 +75,13 @@ pub(crate) fn create_busy_worker<T: Config>(index: u32, artifact: ArtifactId) ->
     Workers::<T>::mutate(&worker, |record| {
         let record = record.as_mut().expect("it was registered above; qed");
         let others = ArtifactId::MAX - ArtifactId::from(T::MaxReadyPerWorker::get());
-        let ready = iter::once(artifact).chain(others..).take(T::MaxReadyPerWorker::get() as usize);
-        record.ready = ready.collect::<Vec<_>>().try_into().expect("no more than the bound; qed");
+        let ready = iter::once(artifact)
+            .chain(others..)
+            .take(T::MaxReadyPerWorker::get() as usize);
+        record.ready = ready
+            .collect::<Vec<_>>()
+            .try_into()
+            .expect("no more than the bound; qed");
     });
     let jobs = T::MaxJobsPerWorker::get().saturating_sub(1);
     let locks: Vec<(JobId, Balance)> = (0..jobs).map(|job| (JobId::MAX - JobId::from(job), 1)).collect();

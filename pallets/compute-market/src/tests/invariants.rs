@@ -127,7 +127,9 @@ fn intrude(id: JobId, call: u8) {
         2 => Market::reveal(stranger, id, attempt_of(id), outcome(), [1; 32]),
         3 => Market::report_unavailable(stranger, id, attempt_of(id), UnavailableBlob::Input),
         4 => Market::cancel(stranger, id),
-        _ => Market::submit(stranger, spec(), 0).map(drop).map_err(|refused| refused.error),
+        _ => Market::submit(stranger, spec(), 0)
+            .map(drop)
+            .map_err(|refused| refused.error),
     };
     assert!(refused.is_err(), "call {call} by a stranger was taken");
     assert_eq!(
