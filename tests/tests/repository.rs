@@ -12,14 +12,23 @@ use xtask::workspace;
 /// Stands over a block of quoted code: file and name of the quoted part.
 const QUOTE: &str = "<!-- quote: ";
 
+/// The pages in a folder, and in those below it.
+fn pages_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let pages = files
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    pages
+        .chain(folders.iter().flat_map(|folder| pages_in(folder)))
+        .collect()
+}
+
 fn pages() -> Vec<PathBuf> {
     let root = workspace::root();
-    let docs = fs::read_dir(root.join("docs"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"))
-        .chain([root.join("README.md"), root.join("CHANGELOG.md")])
-        .collect()
+    let mut pages = pages_in(&root.join("docs"));
+    pages.extend([root.join("README.md"), root.join("CHANGELOG.md")]);
+    pages
 }
 
 /// Targets of a page's links to files, without the part after `#`.

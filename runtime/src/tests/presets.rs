@@ -96,6 +96,7 @@ fn presets_should_endow_the_known_accounts_and_the_treasury() {
 fn development_should_shorten_what_one_waits_for() {
     genesis("development").execute_with(|| {
         let expected = JobParameters {
+            acknowledge_period: 10,
             challenge_period: 3,
             reveal_delay: 1,
             ..DEFAULT_MARKET
