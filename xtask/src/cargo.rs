@@ -7,6 +7,8 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use std::{
+    env,
+    ffi::OsStr,
     fs::{self, File},
     io::ErrorKind,
     path::PathBuf,
@@ -94,9 +96,40 @@ impl Cargo {
             .arg(subcommand)
             .current_dir(workspace::root())
             .env("CARGO_TARGET_DIR", &self.target_dir);
+        for (name, _) in env::vars_os() {
+            if is_of_this_run(&name) {
+                command.env_remove(name);
+            }
+        }
         if let Some(toolchain) = &self.wasm_toolchain {
             command.env(TOOLCHAIN_VARIABLE, toolchain);
         }
         command
+    }
+}
+
+/// Whether an environment variable tells what cargo runs right now, which is us. (Why: some crates' build scripts run
+/// anew whenever one of these has changed, so half of the dependencies would be compiled again in each checkout.)
+fn is_of_this_run(name: &OsStr) -> bool {
+    const SET_BY_CARGO_RUN: [&str; 5] = [
+        "CARGO_MANIFEST_DIR",
+        "CARGO_MANIFEST_PATH",
+        "CARGO_BIN_NAME",
+        "CARGO_CRATE_NAME",
+        "CARGO_PRIMARY_PACKAGE",
+    ];
+    name.to_str()
+        .is_some_and(|name| name.starts_with("CARGO_PKG_") || SET_BY_CARGO_RUN.contains(&name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_of_this_run_should_be_told_from_settings() {
+        let of_this_run = |name: &str| is_of_this_run(OsStr::new(name));
+        assert!(of_this_run("CARGO_MANIFEST_DIR") && of_this_run("CARGO_PKG_VERSION"));
+        assert!(!of_this_run("CARGO_TARGET_DIR") && !of_this_run("CARGO_HOME") && !of_this_run("PATH"));
     }
 }
