@@ -29,8 +29,11 @@ const PRICE: &str = "0.01";
 const BOND: &str = "1000";
 const ASK: &str = "0.5";
 
-/// Who pays for jobs.
-const SUBMITTER: &str = "//Eve";
+/// Who pays for the jobs of each test. What is held of them, and when it comes back, is another test's business
+/// otherwise.
+const EMBEDDER: &str = "//Eve";
+const REFUSED: &str = "//Bob";
+const FORGER: &str = "//Ferdie";
 
 struct Network {
     node: Node,
@@ -79,7 +82,7 @@ fn job_should_settle_when_its_worker_is_killed_between_commit_and_reveal() {
     NETWORK.test_alone(|network| {
         let task = json!({
             "url": network.url(),
-            "key": SUBMITTER,
+            "key": EMBEDDER,
             "artifact": network.artifact,
             "vectors": workspace::root().join("tests/vectors/minilm.json"),
             "take": 3,
@@ -112,7 +115,7 @@ fn bad_submissions_should_each_have_their_error_and_cost_no_more_than_the_fee() 
     NETWORK.test_alone(|network| {
         js::run(
             "refusals",
-            &json!({ "url": network.url(), "key": SUBMITTER, "artifact": network.artifact }),
+            &json!({ "url": network.url(), "key": REFUSED, "artifact": network.artifact }),
         )?;
         Ok(())
     });
@@ -123,7 +126,7 @@ fn worker_should_refuse_an_input_that_does_not_match_its_hash() {
     NETWORK.test_alone(|network| {
         let task = json!({
             "url": network.url(),
-            "key": SUBMITTER,
+            "key": FORGER,
             "artifact": network.artifact,
             "blobs": network.node.blob_dir(),
         });
