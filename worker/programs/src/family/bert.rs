@@ -1,0 +1,150 @@
+//! BERT encoders that embed sentences: Devlin et al. 2019 (arXiv:1810.04805), with mean pooling as in Reimers and Gurevych
+//! 2019 (arXiv:1908.10084).
+//!
+//! A step is a sequence. Weights have the names that they have in the model's own files.
+
+use super::Precision;
+use crate::{
+    attention::{Attention, Heads},
+    builder::{fixed, Builder, Tensor},
+    layer::{Activation, Linear},
+};
+use assay_exact::{
+    operator::{Dim, Visible},
+    program::{Program, ProgramError},
+    tensor::DType,
+};
+
+/// Sizes of an encoder.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Encoder {
+    /// Tokens that it knows.
+    pub vocabulary: usize,
+    /// Most tokens of a sequence.
+    pub positions: usize,
+    /// Kinds of segments; all tokens are of the first.
+    pub types: usize,
+    /// Elements of a token.
+    pub width: usize,
+    /// Layers.
+    pub layers: usize,
+    /// Heads of attention; divides the width.
+    pub heads: usize,
+    /// Elements between the two linear maps of a layer.
+    pub inner: usize,
+    /// The function between them.
+    pub activation: Activation,
+    /// What norms add to the variance.
+    pub epsilon: f32,
+}
+
+impl Encoder {
+    /// The program that embeds a sequence of token ids U32 `[L]`: one result, F32 `[width]`, of length one.
+    ///
+    /// # Errors
+    ///
+    /// If it is larger than a program may be.
+    pub fn program(&self, precision: Precision) -> Result<Program, ProgramError> {
+        let mut builder = Builder::new();
+        let tokens = builder.input("tokens", DType::U32, &[Dim::LENGTH]);
+        let mut hidden = self.embeddings(&mut builder, precision, tokens);
+        for layer in 0..self.layers {
+            builder.next_segment();
+            hidden = self.layer(&mut builder, precision, &format!("encoder.layer.{layer}"), hidden);
+        }
+        builder.next_segment();
+        let embedding = builder.mean_direction(hidden, self.width);
+        builder.result(embedding);
+        builder.finish()
+    }
+
+    fn rows(&self) -> (Dim, usize) {
+        (Dim::LENGTH, self.width)
+    }
+
+    fn embeddings(&self, builder: &mut Builder, precision: Precision, tokens: Tensor) -> Tensor {
+        let table = |builder: &mut Builder, name: &str, rows| {
+            builder.quantised(
+                &format!("embeddings.{name}_embeddings.weight"),
+                precision.weights,
+                rows,
+                self.width,
+            )
+        };
+        let words = table(builder, "word", self.vocabulary);
+        let positions = table(builder, "position", self.positions);
+        let types = table(builder, "token_type", self.types);
+        let words = builder.embedding(words, tokens, self.rows());
+        let kind = builder.first_rows(types, (Dim::constant(1), self.width));
+        let positions = builder.first_rows(positions, self.rows());
+        let sum = builder.add(words, kind);
+        let sum = builder.add(sum, positions);
+        self.norm(builder, "embeddings", sum)
+    }
+
+    fn norm(&self, builder: &mut Builder, place: &str, x: Tensor) -> Tensor {
+        let mut vector = |part: &str| {
+            let name = format!("{place}.LayerNorm.{part}");
+            builder.weight(name, DType::F32, &[fixed(self.width)])
+        };
+        let (gain, bias) = (vector("weight"), vector("bias"));
+        builder.layer_norm(x, self.rows(), self.epsilon, gain, bias)
+    }
+
+    fn linear(&self, builder: &mut Builder, precision: Precision, name: &str, rows: usize, columns: usize) -> Linear {
+        Linear {
+            weight: builder.quantised(&format!("{name}.weight"), precision.weights, rows, columns),
+            bias: Some(builder.weight(format!("{name}.bias"), DType::F32, &[fixed(rows)])),
+        }
+    }
+
+    fn layer(&self, builder: &mut Builder, precision: Precision, name: &str, x: Tensor) -> Tensor {
+        let (width, class) = (self.width, precision.activations);
+        let heads = Heads {
+            queries: self.heads,
+            keys: self.heads,
+            dimension: width / self.heads,
+        };
+        let shape = [Dim::LENGTH, fixed(heads.queries), fixed(heads.dimension)];
+        let [q, k, v] = ["query", "key", "value"].map(|part| {
+            let map = self.linear(
+                builder,
+                precision,
+                &format!("{name}.attention.self.{part}"),
+                width,
+                width,
+            );
+            let y = builder.linear(x, class, map);
+            builder.reshape(y, &shape)
+        });
+        let (keys, values) = (builder.quantise_heads(k), builder.quantise_heads(v));
+        let attended = builder.attention(Attention {
+            heads,
+            queries: q,
+            keys,
+            values,
+            tokens: Dim::LENGTH,
+            visible: Visible::All,
+            scale: 1.0 / (heads.dimension as f32).sqrt(),
+        });
+        let output = format!("{name}.attention.output");
+        let map = self.linear(builder, precision, &format!("{output}.dense"), width, width);
+        let y = builder.linear(attended, class, map);
+        let y = builder.add(y, x);
+        let x = self.norm(builder, &output, y);
+
+        let map = self.linear(
+            builder,
+            precision,
+            &format!("{name}.intermediate.dense"),
+            self.inner,
+            width,
+        );
+        let inner = builder.linear_then(x, class, map, self.activation);
+        let output = format!("{name}.output");
+        let map = self.linear(builder, precision, &format!("{output}.dense"), width, self.inner);
+        let y = builder.linear(inner, class, map);
+        let y = builder.add(y, x);
+        self.norm(builder, &output, y)
+    }
+}

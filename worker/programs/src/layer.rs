@@ -1,0 +1,149 @@
+//! The parts of layers: linear maps, norms, tables, activations.
+
+use crate::{
+    builder::{fixed, Builder, Quantised, Tensor},
+    formula::Formula,
+};
+use assay_exact::{
+    expression::Unary,
+    operator::{Dim, Operator},
+    product::Class,
+};
+
+/// A function between two linear maps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// x · Φ(x), by the error function.
+    Gelu,
+    /// Its approximation by a hyperbolic tangent.
+    GeluTanh,
+    /// x · sigmoid(x).
+    Silu,
+    /// max(x, 0).
+    Relu,
+    /// tanh x.
+    Tanh,
+}
+
+impl Activation {
+    /// The scalar function.
+    pub fn function(self) -> Unary {
+        match self {
+            Self::Gelu => Unary::Gelu,
+            Self::GeluTanh => Unary::GeluTanh,
+            Self::Silu => Unary::Silu,
+            Self::Relu => Unary::Relu,
+            Self::Tanh => Unary::Tanh,
+        }
+    }
+}
+
+/// A linear map with integers as weights.
+#[derive(Clone, Copy, Debug)]
+pub struct Linear {
+    /// The weights `[N, K]`.
+    pub weight: Quantised,
+    /// What is added, F32 `[N]`.
+    pub bias: Option<Tensor>,
+}
+
+impl Builder {
+    /// A linear map of `x` F32 `[.., K]`, whose rows are taken as `activations`: F32 `[.., N]`.
+    pub fn linear(&mut self, x: Tensor, activations: Class, map: Linear) -> Tensor {
+        let y = self.product(x, activations, map.weight);
+        match map.bias {
+            Some(bias) => self.add(y, bias),
+            None => y,
+        }
+    }
+
+    /// A linear map with a function of its output: one expression does both the bias and the function.
+    pub fn linear_then(&mut self, x: Tensor, activations: Class, map: Linear, then: Activation) -> Tensor {
+        let y = self.product(x, activations, map.weight);
+        let (input, inputs) = match map.bias {
+            Some(bias) => (Formula::input(0) + Formula::input(1), vec![y, bias]),
+            None => (Formula::input(0), vec![y]),
+        };
+        self.map(input.unary(then.function()), &inputs)
+    }
+
+    /// Layer normalisation of `x` F32 `[rows, width]`: (x − mean) · rstd · gain + bias, where the variance is that of
+    /// x − mean, and rstd = 1 ÷ √(variance + epsilon).
+    pub fn layer_norm(
+        &mut self,
+        x: Tensor,
+        (rows, width): (Dim, usize),
+        epsilon: f32,
+        gain: Tensor,
+        bias: Tensor,
+    ) -> Tensor {
+        let sum = self.sum(x);
+        let sum = self.reshape(sum, &[rows, Dim::constant(1)]);
+        let centred = self.map(Formula::input(0) - Formula::input(1) / width as f32, &[x, sum]);
+        let rstd = self.inverse_deviation(centred, (rows, width), epsilon);
+        self.map(
+            Formula::input(0) * Formula::input(1) * Formula::input(2) + Formula::input(3),
+            &[centred, rstd, gain, bias],
+        )
+    }
+
+    /// Normalisation of `x` F32 `[rows, width]` by its root mean square: x · rstd · gain.
+    pub fn rms_norm(&mut self, x: Tensor, (rows, width): (Dim, usize), epsilon: f32, gain: Tensor) -> Tensor {
+        let rstd = self.inverse_deviation(x, (rows, width), epsilon);
+        self.map(
+            Formula::input(0) * Formula::input(1) * Formula::input(2),
+            &[x, rstd, gain],
+        )
+    }
+
+    /// 1 ÷ √(mean of squares + epsilon) of each row, `[rows, 1]`.
+    fn inverse_deviation(&mut self, x: Tensor, (rows, width): (Dim, usize), epsilon: f32) -> Tensor {
+        let squares = self.map(Formula::input(0) * Formula::input(0), &[x]);
+        let sum = self.sum(squares);
+        let mean = Formula::input(0) / width as f32 + epsilon;
+        let rstd = self.map(Formula::constant(1.0) / mean.sqrt(), &[sum]);
+        self.reshape(rstd, &[rows, Dim::constant(1)])
+    }
+
+    /// Rows of a table of integers `[V, width]` as floats F32 `[rows, width]`, by indices U32 `[rows]`.
+    pub fn embedding(&mut self, table: Quantised, indices: Tensor, (rows, width): (Dim, usize)) -> Tensor {
+        let integers = self.push(Operator::Lookup, &[table.integers, indices]);
+        let magnitudes = self.push(Operator::Lookup, &[table.magnitudes, indices]);
+        self.dequantise(integers, magnitudes, table.class, (rows, width))
+    }
+
+    /// The first rows of a table of integers `[V, width]`, as floats F32 `[rows, width]`.
+    pub fn first_rows(&mut self, table: Quantised, (rows, width): (Dim, usize)) -> Tensor {
+        let integers = self.slice(table.integers, Dim::default(), &[rows, fixed(width)]);
+        let magnitudes = self.slice(table.magnitudes, Dim::default(), &[rows]);
+        self.dequantise(integers, magnitudes, table.class, (rows, width))
+    }
+
+    /// Integers `[rows, width]` of a class as floats: q · (m ÷ 127), or q · 2⁻ᶠ · 2ᵉ, with the magnitudes `[rows]`.
+    fn dequantise(&mut self, integers: Tensor, magnitudes: Tensor, class: Class, (rows, _): (Dim, usize)) -> Tensor {
+        let magnitudes = self.reshape(magnitudes, &[rows, Dim::constant(1)]);
+        let (q, m) = (Formula::input(0), Formula::input(1));
+        let formula = match class {
+            Class::Int8 => q * (m / 127.0),
+            // Both factors are exact for all but the smallest magnitudes
+            Class::Int16 => q * (1.0 / 16_384.0) * m.unary(Unary::Power),
+            Class::Int24 => q * (1.0 / 4_194_304.0) * m.unary(Unary::Power),
+        };
+        self.map(formula, &[integers, magnitudes])
+    }
+
+    /// The mean of the rows of `x` F32 `[L, width]`, scaled to length one: F32 `[width]`. That the number of rows cancels is
+    /// used: the sum is scaled.
+    pub fn mean_direction(&mut self, x: Tensor, width: usize) -> Tensor {
+        /// Length below which a vector is not scaled up, as in sentence-transformers.
+        const MIN_LENGTH: f32 = 1e-12;
+        let columns = self.permute(x, &[fixed(width), Dim::LENGTH], &[1, 0]);
+        let sum = self.sum(columns);
+        let squares = self.map(Formula::input(0) * Formula::input(0), &[sum]);
+        let length = self.sum(squares);
+        self.map(
+            Formula::input(0) / Formula::input(1).sqrt().max(Formula::constant(MIN_LENGTH)),
+            &[sum, length],
+        )
+    }
+}
