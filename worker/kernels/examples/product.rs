@@ -90,6 +90,11 @@ fn main() {
         }
     }
     for class in CLASSES {
+        let words = vec![1u64; 4_096 * 4_096 * class.digits() / 8];
+        let read = best(|| {
+            std::hint::black_box(words.iter().fold(0, |sum, word| sum ^ word));
+        });
+        println!("{class:?}: as many bytes only read, {:.1} GB/s", rate(words.len() * 8, read));
         for isa in Isa::available().into_iter().rev() {
             let (n, k) = (1_024, 1_024);
             let data = Data::new(class, n * k);
@@ -114,8 +119,8 @@ fn measure(isa: Isa, (class_a, class_b): (Class, Class), (m, k, n): (usize, usiz
     let rows_b = Rows::new(data_b.integers(), n, k, Some(&magnitudes_b));
     let (mut a, mut b) = (Prepared::new(), Packed::new());
     let mut out = vec![0.0; m * n];
-    let mut prepare = |a: &mut Prepared| a.fill(isa, &rows_a, class_b).expect("integers are in their class");
-    let mut pack = |b: &mut Packed| b.fill(isa, &rows_b).expect("integers are in their class");
+    let prepare = |a: &mut Prepared| a.fill(isa, &rows_a, class_b).expect("integers are in their class");
+    let pack = |b: &mut Packed| b.fill(isa, &rows_b).expect("integers are in their class");
     let mut product =
         |a: &Prepared, b: &Packed| multiply(isa, a, b, 0..m, 0..n, &mut out, n).expect("products are finite");
     prepare(&mut a);
