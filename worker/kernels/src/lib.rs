@@ -5,7 +5,9 @@
 //! reference. Who calls them divides rows among threads.
 //!
 //! - [`isa`]: instruction sets, and which of them this machine has.
+//! - [`product`]: products of rows of integers.
 
 pub mod isa;
+pub mod product;
 
 pub use isa::Isa;
