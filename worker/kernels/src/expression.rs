@@ -6,7 +6,7 @@
 
 mod function;
 mod map;
-#[cfg(any())]
+#[cfg(test)]
 mod tests;
 
 pub use function::{binary, unary, Lane};

@@ -13,6 +13,8 @@
 
 pub mod expression;
 pub mod isa;
+#[cfg(test)]
+mod reference;
 pub mod rotate;
 pub mod row;
 pub mod sample;

@@ -11,6 +11,9 @@ use assay_exact::{
 };
 use std::ops::Range;
 
+#[cfg(test)]
+mod tests;
+
 /// Sines and cosines by which the pairs of rows at consecutive positions are turned.
 #[derive(Clone, Debug)]
 pub struct Turns {

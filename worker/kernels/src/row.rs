@@ -5,7 +5,7 @@
 //! reference does.
 
 mod largest;
-#[cfg(any())]
+#[cfg(test)]
 mod tests;
 
 pub use largest::{argmax, argmaxima, maxima, maximum};

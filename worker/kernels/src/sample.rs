@@ -3,19 +3,19 @@
 //! The reference finds a rank by comparing with every other element. Here a row is sorted once, which gives the same:
 //! tokens are in a strict order, by score and then by index. What is no number neither precedes anything nor is preceded.
 
-#[cfg(any())]
+#[cfg(test)]
 mod tests;
 
 use crate::{
-    row::{self, ensure, finite, rows},
+    row::{self, ensure, finite, rows, shifted, unshifted},
     vectorised::vectorised,
     Isa,
 };
 use assay_exact::{
     operator::Fault,
     random,
-    row::{dequantise_column, is_magnitude, quantise_column, GROUP},
-    scalar::abs,
+    row::{dequantise_column, exponent, is_magnitude, GROUP},
+    scalar::{abs, pow2},
 };
 
 /// Fractional bits of the mass that remains.
@@ -28,6 +28,17 @@ vectorised! {
     /// The sum of chances.
     fn total(chances: &[u32]) -> u64 {
         chances.iter().map(|chance| u64::from(*chance)).sum()
+    }
+
+    /// Writes what [`assay_exact::row::quantise_column`] gives for each element; `factor` is 2^(30−e). Returns whether no
+    /// element is larger than the magnitude.
+    fn column_integers(row: &[f32], factor: f32, magnitude: f32, out: &mut [i64]) -> bool {
+        let mut beyond = 0u32;
+        for (out, x) in out.iter_mut().zip(row) {
+            beyond |= u32::from(!(abs(*x) <= magnitude));
+            *out = unshifted(shifted(*x * factor * 1024.0), 1);
+        }
+        beyond == 0
     }
 
     fn keep_below(chances: &[u32], ranks: &[u32], most: u32, out: &mut [u32]) {
@@ -242,6 +253,7 @@ pub fn count(indices: &[u32], out: &mut [u32]) -> Result<(), Fault> {
 /// Sums of columns by index: rows of `x`, as long as `indices`, and of these magnitudes, become rows of `below` sums
 /// each. Fails when an index is not below that, a magnitude is none, an element is larger, or a sum is not finite.
 pub fn scatter(
+    isa: Isa,
     x: &[f32],
     magnitudes: &[f32],
     indices: &[u32],
@@ -253,7 +265,7 @@ pub fn scatter(
         return Ok(());
     }
     let outside = indices.iter().position(|index| *index as usize >= below);
-    let mut sums = vec![0i64; below];
+    let (mut sums, mut integers) = (vec![0i64; below], vec![0i64; indices.len()]);
     let of = rows(x, indices.len(), magnitudes.len()).zip(magnitudes);
     for ((row, magnitude), out) in of.zip(out.chunks_exact_mut(below)) {
         ensure(is_magnitude(*magnitude), Fault::Magnitude)?;
@@ -265,15 +277,15 @@ pub fn scatter(
             ensure(fits, Fault::Magnitude)?;
             checked(indices[outside], below)?;
         }
-        sums.fill(0);
         let mut too_large = below;
-        for (x, index) in row.iter().zip(indices) {
-            let index = *index as usize;
-            if !is_within(*x) {
-                too_large = too_large.min(index);
-                continue;
-            }
-            sums[index] += quantise_column(*x, *magnitude);
+        if !column_integers(isa, row, pow2(30 - exponent(*magnitude)), *magnitude, &mut integers) {
+            let at = row.iter().zip(indices).filter(|(x, _)| !is_within(**x)).map(|(_, index)| *index as usize);
+            too_large = at.min().unwrap_or(below);
+        }
+        sums.fill(0);
+        for (integer, index) in integers.iter().zip(indices) {
+            // Those of elements that are too large may be anything
+            sums[*index as usize] = sums[*index as usize].wrapping_add(*integer);
         }
         for ((out, sum), at) in out.iter_mut().zip(&sums).zip(0..) {
             ensure(at != too_large, Fault::Magnitude)?;

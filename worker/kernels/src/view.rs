@@ -4,7 +4,7 @@
 //! (`strided`). Any other is done row by row: along a row of the output, what lies inside of the input is an interval.
 
 mod strided;
-#[cfg(any())]
+#[cfg(test)]
 mod tests;
 
 use assay_exact::{
@@ -16,8 +16,8 @@ use std::ops::Range;
 /// The longest period of what a divisor leaves of a row for which the row is done in steps of that period.
 const LONGEST_PERIOD: i64 = 64;
 
-/// Numerators up to here, in absolute value, are computed in 64 bits.
-const NARROW: i128 = 1 << 60;
+/// Numerators and steps below this, in absolute value, leave room in 64 bits for what is made of them.
+const NARROW: i128 = 1 << 31;
 
 /// Where in a dimension of the input elements are found: (offset + Σ steps · coordinates) ÷ divisor.
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ pub struct View {
     length: usize,
     /// For a copy with other strides: where it starts, and its strides.
     strided: Option<(i64, [i64; MAX_RANK])>,
-    /// Whether all numerators can be computed in 64 bits.
+    /// Whether all numerators and steps are below [`NARROW`].
     is_narrow: bool,
 }
 
@@ -52,8 +52,9 @@ struct Run {
     start: i64,
     end: i64,
     period: i64,
-    /// Where the first would be if it were at 0.
+    /// Where the first is found.
     at: i64,
+    /// The distance in the input of two that follow each other.
     step: i64,
 }
 
@@ -90,7 +91,8 @@ impl View {
             row: output.row() as usize,
             is_narrow: axes.iter().all(|axis| {
                 let (least, most) = axis.bounds(dims);
-                least.abs().max(most.abs()) < NARROW
+                let steps = axis.steps.iter().map(|step| i128::from(step.abs()));
+                steps.chain([least.abs(), most.abs()]).all(|number| number < NARROW)
             }),
             axes,
             length: input.len() as usize,
@@ -100,7 +102,7 @@ impl View {
             let (least, most) = axis.bounds(dims);
             axis.divisor == 1 && least >= 0 && most < i128::from(axis.size)
         });
-        if stays_inside && !output.is_empty() {
+        if stays_inside && view.is_narrow && !output.is_empty() {
             let mut strides = [0; MAX_RANK];
             for axis in &view.axes {
                 for (stride, step) in strides.iter_mut().zip(axis.steps) {
@@ -225,18 +227,22 @@ impl View {
             if run.period > LONGEST_PERIOD {
                 return None;
             }
+            if run.start >= run.end {
+                return Some(run);
+            }
             let is_whole = |at: &i64| (start + step * at).rem_euclid(axis.divisor) == 0;
             let Some(first) = (run.start..run.start + run.period).find(is_whole) else {
                 run.end = 0;
                 return Some(run);
             };
             run.start = first;
-            // From here on in steps of the period: what is between two of them is never looked at
+            // From here on in steps of the period. What the distances of a single element come to is never used: it may wrap
             let place = (start + step * first) / axis.divisor;
             let by = step * run.period / axis.divisor;
-            run.at += place * axis.stride + run.step * first;
-            run.step = run.step * run.period + by * axis.stride;
-            run.at -= run.step * (first / run.period);
+            run.at = (run.at + place * axis.stride).wrapping_add(run.step.wrapping_mul(first));
+            run.step = run.step.wrapping_mul(run.period).wrapping_add(by * axis.stride);
+        } else {
+            run.at = run.at.wrapping_add(run.step.wrapping_mul(run.start));
         }
         Some(run)
     }
@@ -280,20 +286,19 @@ impl Run {
             return out.fill(T::default());
         }
         let (start, end) = (self.start as usize, self.end as usize);
-        let first = self.at + self.step * (self.start / self.period);
         if self.period > 1 {
             out.fill(T::default());
             let places = out[start..end].iter_mut().step_by(self.period as usize);
-            places.zip(0..).for_each(|(out, at)| *out = input[(first + self.step * at) as usize]);
+            places.zip(0..).for_each(|(out, at)| *out = input[(self.at + self.step * at) as usize]);
             return;
         }
         out[..start].fill(T::default());
         out[end..].fill(T::default());
         let inside = &mut out[start..end];
         match self.step {
-            0 => inside.fill(input[first as usize]),
-            1 => inside.copy_from_slice(&input[first as usize..][..inside.len()]),
-            step => inside.iter_mut().zip(0..).for_each(|(out, at)| *out = input[(first + step * at) as usize]),
+            0 => inside.fill(input[self.at as usize]),
+            1 => inside.copy_from_slice(&input[self.at as usize..][..inside.len()]),
+            step => inside.iter_mut().zip(0..).for_each(|(out, at)| *out = input[(self.at + step * at) as usize]),
         }
     }
 }
