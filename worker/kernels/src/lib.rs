@@ -6,8 +6,21 @@
 //!
 //! - [`isa`]: instruction sets, and which of them this machine has.
 //! - [`product`]: products of rows of integers.
+//! - [`row`]: magnitudes, maxima, sums, weights, and rows as integers of a class.
+//! - [`expression`]: expressions, element by element.
+//! - [`rotate`]: rotary position embedding.
+//! - [`sample`]: drawing tokens, and what goes by index.
+//! - [`view`]: elements in other places.
 
+pub mod expression;
 pub mod isa;
 pub mod product;
+#[cfg(test)]
+mod reference;
+pub mod rotate;
+pub mod row;
+pub mod sample;
+mod vectorised;
+pub mod view;
 
 pub use isa::Isa;
