@@ -5,7 +5,9 @@
 //! reference. Who calls them divides rows among threads.
 //!
 //! - [`isa`]: instruction sets, and which of them this machine has.
+//! - [`attention`]: from queries and a cache of keys and values to what attention gives, without storing scores.
 
+pub mod attention;
 pub mod isa;
 
 pub use isa::Isa;
