@@ -13,6 +13,9 @@
 //! - [`view`]: elements in other places.
 
 pub mod expression;
+//! - [`attention`]: from queries and a cache of keys and values to what attention gives, without storing scores.
+
+pub mod attention;
 pub mod isa;
 pub mod product;
 #[cfg(test)]
