@@ -8,14 +8,13 @@
 //! - [`product`]: products of rows of integers.
 //! - [`row`]: magnitudes, maxima, sums, weights, and rows as integers of a class.
 //! - [`expression`]: expressions, element by element.
+//! - [`attention`]: from queries and a cache of keys and values to what attention gives, without storing scores.
 //! - [`rotate`]: rotary position embedding.
 //! - [`sample`]: drawing tokens, and what goes by index.
 //! - [`view`]: elements in other places.
 
-pub mod expression;
-//! - [`attention`]: from queries and a cache of keys and values to what attention gives, without storing scores.
-
 pub mod attention;
+pub mod expression;
 pub mod isa;
 pub mod product;
 #[cfg(test)]
