@@ -14,7 +14,7 @@ use codec::{Decode, DecodeWithMemTracking, Encode};
 pub const MAX_DIGITS: usize = 3;
 
 /// Class of a product's operand: how a row of floats is made a row of integers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode, DecodeWithMemTracking)]
 pub enum Class {
     /// `W8`, `A8`: one digit, −127 to 127, scaled by the row's magnitude ÷ 127.
     Int8,

@@ -184,7 +184,12 @@ impl<'a> Slice<'a> {
 
     /// Their bytes, little-endian.
     pub fn bytes(self) -> &'a [u8] {
-        const { assert!(cfg!(target_endian = "little"), "tensors are hashed as they lie in memory") };
+        const {
+            assert!(
+                cfg!(target_endian = "little"),
+                "tensors are hashed as they lie in memory"
+            )
+        };
         each!(self, Self, x => bytemuck::cast_slice(x))
     }
 
@@ -244,11 +249,6 @@ impl<'a> SliceMut<'a> {
     /// The same, only to be read.
     pub(crate) fn read(&self) -> Slice<'_> {
         map_each!(self, Self => Slice, x => x)
-    }
-
-    /// Number of elements.
-    pub(crate) fn len(&self) -> usize {
-        each!(self, Self, x => x.len())
     }
 
     /// Their bytes.

@@ -126,7 +126,6 @@ pub(crate) struct Ready {
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     buffers: Vec<Buffer>,
-    expression: expression::Scratch,
     int8: Vec<i8>,
     int16: Vec<i16>,
     int24: Vec<i32>,
@@ -205,7 +204,10 @@ impl Ready {
             rows.div_ceil(blocks).next_multiple_of(6).min(rows)
         };
         let mut blocks: Vec<(Range<usize>, Vec<SliceMut<'_>>)> = Vec::new();
-        let mut rest: Vec<_> = outputs.iter_mut().map(|(_, width, out)| (*width, out.all_mut())).collect();
+        let mut rest: Vec<_> = outputs
+            .iter_mut()
+            .map(|(_, width, out)| (*width, out.all_mut()))
+            .collect();
         let mut start = 0;
         while start < rows {
             let end = rows.min(start + block.max(1));
@@ -233,7 +235,10 @@ impl Ready {
             let divided = if by_columns && !small { threads } else { 1 };
             blocks.into_iter().try_for_each(|block| run(block, divided))?;
         } else {
-            blocks.into_par_iter().with_max_len(1).try_for_each(|block| run(block, 1))?;
+            blocks
+                .into_par_iter()
+                .with_max_len(1)
+                .try_for_each(|block| run(block, 1))?;
         }
         Ok(outputs.into_iter().map(|(slot, _, out)| (slot, out)).collect())
     }
@@ -289,7 +294,6 @@ impl Ready {
                 out,
                 &positions[rows.clone()],
                 &mut Tools {
-                    expression: &mut scratch.expression,
                     int8: &mut scratch.int8,
                     int16: &mut scratch.int16,
                     int24: &mut scratch.int24,
@@ -316,7 +320,6 @@ thread_local! {
 
 /// A thread's memory, apart from the buffers.
 struct Tools<'a> {
-    expression: &'a mut expression::Scratch,
     int8: &'a mut Vec<i8>,
     int16: &'a mut Vec<i16>,
     int24: &'a mut Vec<i32>,
@@ -359,7 +362,10 @@ impl Step {
             Operator::Quantise(_) => Kind::Quantise,
             Operator::Product { a, .. } => Kind::Product {
                 class: a.class,
-                packed: weights.packed(lowered, call),
+                packed: weights
+                    .packed(lowered, call)
+                    .expect("factors of all groups are packed when weights are loaded; qed")
+                    .clone(),
             },
             Operator::Rotate { inverse, .. } => Kind::Rotate {
                 frequencies: weights.constant(lowered.root[call.inputs[1]]).sums().to_vec(),
@@ -414,9 +420,7 @@ impl Step {
             }
             (Kind::Magnitude, SliceMut::F32(out)) => row::magnitudes(isa, read(0).floats(), width(), out),
             (Kind::Sum, SliceMut::F32(out)) => row::sums(isa, read(0).floats(), width(), read(1).floats(), out),
-            (Kind::WeightSum(bits), SliceMut::F32(out)) => {
-                row::weight_sums(isa, read(0).floats(), width(), *bits, out)
-            }
+            (Kind::WeightSum(bits), SliceMut::F32(out)) => row::weight_sums(isa, read(0).floats(), width(), *bits, out),
             (Kind::Maximum, SliceMut::F32(out)) => {
                 for (row, out) in read(0).floats().chunks_exact(width()).zip(out) {
                     *out = row::maximum(isa, row)?;
@@ -438,8 +442,9 @@ impl Step {
                 row::quantise_rows(isa, read(0).floats(), width(), read(1).floats(), out)
             }
             (Kind::Product { class, packed }, SliceMut::F32(out)) => {
+                let divided = tools.divided;
                 let prepared = self.prepare(isa, rows, *class, packed, &read, tools)?;
-                columns(isa, prepared, packed, rows, out, tools.divided)
+                columns(isa, prepared, packed, rows, out, divided)
             }
             (Kind::Rotate { frequencies, inverse }, SliceMut::F32(out)) => {
                 let x = read(0).floats();

@@ -88,10 +88,7 @@ pub(crate) struct Lowered {
 
 /// Steps by which it is found out which dimensions depend on the step: no dimension of a model is likely to be both.
 const PROBES: [Bindings; 2] = [
-    Bindings {
-        length: 3,
-        position: 5,
-    },
+    Bindings { length: 3, position: 5 },
     Bindings {
         length: 7,
         position: 11,
@@ -231,17 +228,13 @@ impl Lowered {
 
     /// The state with this number, if the tensor is one.
     pub(crate) fn as_state(&self, slot: Slot) -> Option<usize> {
-        slot.checked_sub(self.first_state).filter(|state| *state < self.next.len())
+        slot.checked_sub(self.first_state)
+            .filter(|state| *state < self.next.len())
     }
 
     /// Number of tensors.
     pub(crate) fn slots(&self) -> usize {
         self.root.len()
-    }
-
-    /// The number of the operator whose output a tensor is.
-    fn call_of(&self, slot: Slot) -> Option<usize> {
-        slot.checked_sub(self.slots() - self.calls.len())
     }
 
     /// Notes what is the same memory, what is constant, and what is appended.
@@ -259,7 +252,10 @@ impl Lowered {
             Operator::Random(_) | Operator::Rotate { .. } => true,
             Operator::View { shape, coordinates } => {
                 let offsets = coordinates.iter().map(|coordinate| &coordinate.offset);
-                shape.iter().chain(offsets).any(|dim| dim.length != 0 || dim.position != 0)
+                shape
+                    .iter()
+                    .chain(offsets)
+                    .any(|dim| dim.length != 0 || dim.position != 0)
             }
             Operator::Reshape(shape) => shape.iter().any(|dim| dim.length != 0 || dim.position != 0),
             Operator::Maximum(visible) | Operator::Weights(visible) => *visible != Visible::All,
@@ -303,9 +299,8 @@ impl Lowered {
                 continue;
             }
             operator += 1;
-            let call = &self.calls[at];
-            let is_alias = self.root[call.output] != call.output;
-            if is_alias || self.constant[call.output] {
+            let output = self.calls[at].output;
+            if self.root[output] != output || self.constant[output] {
                 continue;
             }
             if let Some(state) = self.appended_by(at, shapes) {
@@ -314,7 +309,7 @@ impl Lowered {
                 stages.push(Stage::Append { call: at, state });
                 continue;
             }
-            let Some(rows) = self.is_by_rows(call, shapes) else {
+            let Some(rows) = self.is_by_rows(&self.calls[at], shapes) else {
                 close(&mut open, &mut stages);
                 stages.push(Stage::Whole { call: at });
                 continue;
@@ -393,10 +388,7 @@ impl Lowered {
         let holds = match &call.operator {
             Operator::Map(expression) => {
                 let outermost = (rank - 1) as u8;
-                let reads_outermost = expression
-                    .0
-                    .iter()
-                    .any(|node| *node == Node::Coordinate(outermost));
+                let reads_outermost = expression.0.iter().any(|node| *node == Node::Coordinate(outermost));
                 let fits = |slot: &Slot| {
                     (has_rows(*slot) && shapes.rank(*slot) == rank)
                         || (self.constant[*slot] && shapes.is_repeated(*slot, rank))
@@ -444,7 +436,11 @@ impl Lowered {
                     for call in &group.calls {
                         made_in[self.calls[*call].output] = Some(at);
                     }
-                    group.calls.iter().flat_map(|call| self.calls[*call].inputs.clone()).collect()
+                    group
+                        .calls
+                        .iter()
+                        .flat_map(|call| self.calls[*call].inputs.clone())
+                        .collect()
                 }
                 Stage::Attention(Attending { attention, output }) => {
                     made_in[self.root[*output]] = Some(at);
@@ -482,7 +478,12 @@ impl Lowered {
             .iter()
             .map(|part| vec![Vec::new(); part.stages.len()])
             .collect();
-        let lasting: Vec<Slot> = self.results.iter().chain(&self.next).map(|slot| self.root[*slot]).collect();
+        let lasting: Vec<Slot> = self
+            .results
+            .iter()
+            .chain(&self.next)
+            .map(|slot| self.root[*slot])
+            .collect();
         let mut ends: Vec<_> = last_read.clone();
         for (segment, part) in self.parts.iter().enumerate() {
             let Some(end) = part.stages.len().checked_sub(1).map(|stage| (segment, stage)) else {
@@ -512,10 +513,5 @@ impl Lowered {
     /// Calls whose outputs depend on weights alone, in the order of the program.
     pub(crate) fn constant_calls(&self) -> impl Iterator<Item = &Call> {
         self.calls.iter().filter(|call| self.constant[call.output])
-    }
-
-    /// The call whose output a tensor is.
-    pub(crate) fn maker(&self, slot: Slot) -> Option<&Call> {
-        self.call_of(slot).map(|call| &self.calls[call])
     }
 }

@@ -161,7 +161,10 @@ impl Tensors<'_> {
             return self.weights.constant(root);
         }
         if let Some(stacked) = self.made.get(&root) {
-            return stacked.buffer.all().part(stacked.starts[lane]..stacked.starts[lane + 1]);
+            return stacked
+                .buffer
+                .all()
+                .part(stacked.starts[lane]..stacked.starts[lane + 1]);
         }
         let state = self.lowered.as_state(root).expect("what is read was made before; qed");
         session.states[state].buffer.all()
@@ -189,10 +192,7 @@ impl Executor {
         settings: Settings,
     ) -> Result<Self, LoadError<S::Error>> {
         let lowered = Lowered::new(&program);
-        let beginning = Bindings {
-            length: 1,
-            position: 0,
-        };
+        let beginning = Bindings { length: 1, position: 0 };
         let plan = Plan::new(&program, beginning).map_err(PlanFailure)?;
         let first = plan.states.clone();
         let types = all_types(plan);
@@ -454,10 +454,18 @@ impl Executor {
         let of_group = of_token / heads.keys;
         let lengths: Vec<_> = lanes
             .iter()
-            .map(|lane| lane.types[*output].shape.dims().first().map_or(0, |length| *length as usize))
+            .map(|lane| {
+                lane.types[*output]
+                    .shape
+                    .dims()
+                    .first()
+                    .map_or(0, |length| *length as usize)
+            })
             .collect();
         let mut starts = vec![0];
-        lengths.iter().for_each(|length| starts.push(starts[starts.len() - 1] + length * of_token));
+        lengths
+            .iter()
+            .for_each(|length| starts.push(starts[starts.len() - 1] + length * of_token));
         let all = starts[starts.len() - 1];
         // By lane, then by head of the keys; few of both: by rows as well
         let tasks = lanes.len() * heads.keys;
@@ -559,7 +567,16 @@ impl Executor {
         let evaluate = |(at, out): (usize, crate::buffer::SliceMut<'_>), threads: usize| {
             let lane = &lanes[at];
             let kinds: Vec<_> = call.inputs.iter().map(|slot| lane.types[*slot]).collect();
-            let inputs: Vec<_> = call.inputs.iter().map(|slot| read.of(*slot, at, lane.session)).collect();
+            if let Some(packed) = self.weights.packed(&self.lowered, call) {
+                let magnitudes = call.inputs.get(2).map(|slot| read.of(*slot, at, lane.session));
+                let x = (&kinds[0], read.of(call.inputs[0], at, lane.session), magnitudes);
+                return whole::product_with(self.settings.isa, &call.operator, x, packed, out, threads);
+            }
+            let inputs: Vec<_> = call
+                .inputs
+                .iter()
+                .map(|slot| read.of(*slot, at, lane.session))
+                .collect();
             whole::evaluate(
                 self.settings.isa,
                 &call.operator,

@@ -80,7 +80,11 @@ impl Session {
     pub(crate) fn undo(&mut self) {
         for held in &mut self.states {
             held.buffer.resize(held.before);
-            if held.hashed.as_ref().is_some_and(|(_, elements)| *elements > held.before) {
+            if held
+                .hashed
+                .as_ref()
+                .is_some_and(|(_, elements)| *elements > held.before)
+            {
                 held.hashed = None;
             }
         }

@@ -133,7 +133,9 @@ impl Weights {
         }
         let read = |weight: Slot| {
             let name = || names[weight].clone();
-            let bytes = source.read(weight).map_err(|error| LoadError::Read { name: name(), error })?;
+            let bytes = source
+                .read(weight)
+                .map_err(|error| LoadError::Read { name: name(), error })?;
             let kind = types[weight];
             let expected = kind.shape.len() * kind.dtype.size();
             if bytes.len() as u64 != expected {
@@ -152,7 +154,11 @@ impl Weights {
             if lowered.root[call.output] != call.output {
                 continue;
             }
-            let inputs: Vec<_> = call.inputs.iter().map(|slot| weights.constant(lowered.root[*slot])).collect();
+            let inputs: Vec<_> = call
+                .inputs
+                .iter()
+                .map(|slot| weights.constant(lowered.root[*slot]))
+                .collect();
             let kinds: Vec<_> = call.inputs.iter().map(|slot| types[*slot]).collect();
             let output = types[call.output];
             let mut out = Buffer::zeros(output.dtype, output.shape.len() as usize);
@@ -183,7 +189,10 @@ impl Weights {
             };
             let magnitudes = magnitudes.map(|slot| weights.constant(slot).floats());
             let fault = |fault| {
-                let call = in_groups.iter().filter(|call| self::factor(lowered, call).is_some()).nth(at);
+                let call = in_groups
+                    .iter()
+                    .filter(|call| self::factor(lowered, call).is_some())
+                    .nth(at);
                 LoadError::Weight {
                     place: call.map_or(
                         assay_exact::program::Place {
@@ -226,12 +235,8 @@ impl Weights {
             .all()
     }
 
-    /// The matrix of a product in a group.
-    pub(crate) fn packed(&self, lowered: &Lowered, call: &Call) -> Arc<Packed> {
-        let factor = factor(lowered, call).expect("only products have factors; qed");
-        self.packed
-            .get(&factor)
-            .expect("factors of all grouped products are packed when weights are loaded; qed")
-            .clone()
+    /// The matrix of a product with weights, if it is packed: those of all groups are.
+    pub(crate) fn packed(&self, lowered: &Lowered, call: &Call) -> Option<&Arc<Packed>> {
+        self.packed.get(&factor(lowered, call)?)
     }
 }

@@ -36,9 +36,15 @@ impl Source for Inputs<'_> {
             start: range.start,
             count: range.end.saturating_sub(range.start),
         };
-        let slice = self.0.get(input).filter(|slice| slice.dtype() == T::DTYPE).ok_or(missing)?;
+        let slice = self
+            .0
+            .get(input)
+            .filter(|slice| slice.dtype() == T::DTYPE)
+            .ok_or(missing)?;
         let size = T::DTYPE.size();
-        let bytes = slice.bytes().get((range.start * size) as usize..(range.end * size) as usize);
+        let bytes = slice
+            .bytes()
+            .get((range.start * size) as usize..(range.end * size) as usize);
         Ok(Cow::Owned(from_bytes(bytes.ok_or(missing)?)))
     }
 }
@@ -46,7 +52,6 @@ impl Source for Inputs<'_> {
 /// What a row reduction needs.
 #[derive(Clone, Copy)]
 struct ByRows<'a> {
-    isa: Isa,
     x: &'a [f32],
     /// Elements of a row.
     width: usize,
@@ -97,7 +102,6 @@ pub(crate) fn evaluate(
     let width = kinds.first().map_or(1, |kind| kind.shape.row() as usize);
     let floats = |input: usize| inputs[input].floats();
     let by_rows = || ByRows {
-        isa,
         x: floats(0),
         width,
         threads,
@@ -111,7 +115,9 @@ pub(crate) fn evaluate(
         visible.count(row as u64 % rows, width as u64, bindings) as usize
     };
     match (operator, out) {
-        (Operator::Map(expression), SliceMut::F32(out)) => map(isa, expression, kinds, inputs, &output.shape, out, threads),
+        (Operator::Map(expression), SliceMut::F32(out)) => {
+            map(isa, expression, kinds, inputs, &output.shape, out, threads)
+        }
         (Operator::View { coordinates, .. }, out) => {
             let view = View::new(&output.shape, coordinates, shape(0), bindings);
             copy_view(&view, &output.shape, inputs[0], out, threads);
@@ -132,9 +138,9 @@ pub(crate) fn evaluate(
             row::maxima(isa, x, width, |row| visible(*which, rows.start + row), out)
         }),
         (Operator::ArgMax, SliceMut::U32(out)) => row::argmaxima(isa, floats(0), width, out),
-        (Operator::Sum, SliceMut::F32(out)) => by_rows().fill(1, out, |rows, x, out| {
-            row::sums(isa, x, width, &floats(1)[rows], out)
-        }),
+        (Operator::Sum, SliceMut::F32(out)) => {
+            by_rows().fill(1, out, |rows, x, out| row::sums(isa, x, width, &floats(1)[rows], out))
+        }
         (Operator::Weights(which), SliceMut::F32(out)) => by_rows().fill(width, out, |rows, x, out| {
             let of = x.chunks_exact(width).zip(out.chunks_exact_mut(width)).zip(rows);
             for ((x, out), row) in of {
@@ -331,7 +337,8 @@ fn product(
     let shared = parts_a / parts_b;
     let magnitudes_a = a.scaled.then(|| inputs[2].floats());
     let magnitudes_b = b.scaled.then(|| inputs[2 + usize::from(a.scaled)].floats());
-    let part = |input: usize, part: usize, rows: usize| inputs[input].part(part * rows * depth..(part + 1) * rows * depth);
+    let part =
+        |input: usize, part: usize, rows: usize| inputs[input].part(part * rows * depth..(part + 1) * rows * depth);
     let large = rows_a * rows_b * depth >= SMALL_PRODUCT;
     // Small products in parallel, or the columns of large ones
     let each = |at: usize, out: &mut [f32], threads: usize| {
@@ -366,6 +373,23 @@ fn product(
     out.par_chunks_exact_mut(of_part)
         .enumerate()
         .try_for_each(|(at, out)| each(at, out, 1))
+}
+
+/// A product with weights that are packed: `x` is the first operand, with the magnitudes of its rows if it has any.
+pub(crate) fn product_with(
+    isa: Isa,
+    operator: &Operator,
+    (kind, x, magnitudes): (&TensorType, Slice<'_>, Option<Slice<'_>>),
+    packed: &Packed,
+    out: SliceMut<'_>,
+    threads: usize,
+) -> Result<(), Fault> {
+    let (Operator::Product { a, .. }, SliceMut::F32(out)) = (operator, out) else {
+        unreachable!("only products have packed factors, and they give floats")
+    };
+    let rows = (kind.shape.rows() as usize, kind.shape.row() as usize);
+    let magnitudes = magnitudes.filter(|_| a.scaled).map(Slice::floats);
+    by_row_blocks(isa, (x, a.class), rows, magnitudes, packed, out, threads)
 }
 
 /// The product of rows with a packed matrix, rows divided among threads.
