@@ -94,7 +94,11 @@ impl<'a> Rows<'a> {
     /// If there are fewer integers than the dimensions say, or not one magnitude a row.
     fn check(&self) {
         let last = self.rows.saturating_sub(1);
-        let needed = if self.rows == 0 || self.depth == 0 { 0 } else { last * self.stride + self.depth };
+        let needed = if self.rows == 0 || self.depth == 0 {
+            0
+        } else {
+            last * self.stride + self.depth
+        };
         assert!(
             self.integers.len() >= needed,
             "{} rows of {} integers, {} apart, need {needed}, got {}",

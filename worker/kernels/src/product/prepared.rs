@@ -147,9 +147,9 @@ impl Prepared {
 #[inline(always)]
 pub(super) fn is_in_class<T: Copy + Into<i32>>(integers: &[T], class: Class) -> bool {
     let most = class.most();
-    let outside = integers
-        .iter()
-        .fold(0, |outside, q| outside | i32::from((*q).into().wrapping_add(most) as u32 > 2 * most as u32));
+    let outside = integers.iter().fold(0, |outside, q| {
+        outside | i32::from((*q).into().wrapping_add(most) as u32 > 2 * most as u32)
+    });
     outside == 0
 }
 

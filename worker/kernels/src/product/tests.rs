@@ -137,7 +137,13 @@ fn reference(a: &Matrix, b: &Matrix) -> Result<Vec<u32>, Fault> {
     };
     let elements = (0..a.rows * b.rows).map(element);
     elements
-        .map(|y| if y.is_finite() { Ok(y.to_bits()) } else { Err(Fault::NotFinite) })
+        .map(|y| {
+            if y.is_finite() {
+                Ok(y.to_bits())
+            } else {
+                Err(Fault::NotFinite)
+            }
+        })
         .collect()
 }
 
@@ -229,7 +235,13 @@ fn window_should_be_written_and_nothing_else() {
         let expected = reference(&a, &b).unwrap();
         for isa in Isa::available() {
             let (prepared, packed) = (a.prepare(isa, class_b).unwrap(), b.pack(isa).unwrap());
-            for (rows, columns) in [(0..60, 16..45), (7..58, 0..32), (59..60, 32..33), (3..3, 0..45), (1..2, 16..16)] {
+            for (rows, columns) in [
+                (0..60, 16..45),
+                (7..58, 0..32),
+                (59..60, 32..33),
+                (3..3, 0..45),
+                (1..2, 16..16),
+            ] {
                 let stride = columns.len() + 2;
                 let mut out = vec![f32::NAN; 62 * stride];
                 multiply(isa, &prepared, &packed, rows.clone(), columns.clone(), &mut out, stride).unwrap();
@@ -300,7 +312,10 @@ fn integers_outside_of_their_class_should_be_refused_wherever_they_are() {
             Class::Int16 => vec![(1 << 14) + 1, -(1 << 14) - 1, i32::from(i16::MAX), i32::from(i16::MIN)],
             Class::Int24 => vec![(1 << 22) + 1, -(1 << 22) - 1, i32::MAX, i32::MIN],
         };
-        for (at, outside) in [0, 17, 530, 2_099].into_iter().flat_map(|at| outside.iter().map(move |q| (at, q))) {
+        for (at, outside) in [0, 17, 530, 2_099]
+            .into_iter()
+            .flat_map(|at| outside.iter().map(move |q| (at, q)))
+        {
             let mut matrix = Matrix::new(class, 3, 700, |_| class.most());
             matrix.integers[at] = *outside;
             for isa in Isa::available() {
@@ -362,7 +377,7 @@ proptest! {
     ) {
         let mut noise = Noise(seed);
         for (class_a, class_b) in pairs() {
-            let any = noise.next() % 2 == 0;
+            let any = noise.next().is_multiple_of(2);
             let mut a = Matrix::random(class_a, m, k, &mut noise);
             let mut b = Matrix::random(class_b, n, k, &mut noise);
             if scaled.0 {
