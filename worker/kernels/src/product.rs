@@ -137,7 +137,7 @@ impl<'a> Rows<'a> {
 /// Products of the rows `rows` of a with the rows `columns` of b. The product of row `rows.start` + i and row
 /// `columns.start` + j becomes element i · `stride` + j of `out`.
 ///
-/// A fault if one of the products is not finite; what `out` holds then is unspecified.
+/// A fault if one of the products is not finite; what `out` holds then is unspecified. Nothing is allocated.
 ///
 /// # Panics
 ///
