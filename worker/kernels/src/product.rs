@@ -2,7 +2,7 @@
 //! [`assay_exact::product`] defines it.
 //!
 //! All pairs of classes come down to one kernel: a sum over k of 16-bit integers made of a times 8-bit digits of b, in
-//! 32 bits. [`plan`] says which integers and which digits; [`Packed`] is b cut into digits, [`Prepared`] is a cut into
+//! 32 bits. A plan says which integers and which digits; [`Packed`] is b cut into digits, [`Prepared`] is a cut into
 //! what b's class asks for, and [`multiply`] goes over both in blocks small enough for the caches, and for 32 bits.
 //! b is stored in as many bytes as it has digits: with few rows in a, reading it is all that takes time.
 
