@@ -74,14 +74,17 @@ fn main() {
     ];
     println!("GMAC/s; for each: product, with preparing a, with packing b too");
     print!("{:>16} {:>8}", "a × b", "isa");
-    shapes.iter().for_each(|(m, k, n)| print!("{:>22}", format!("{m}×{k}×{n}")));
+    shapes
+        .iter()
+        .for_each(|(m, k, n)| print!("{:>22}", format!("{m}×{k}×{n}")));
     println!("{:>22}", "1×4096×4096, GB/s");
     for class_b in CLASSES {
         for class_a in CLASSES {
             for isa in Isa::available().into_iter().rev() {
                 print!("{:>16} {:>8}", format!("{class_a:?} × {class_b:?}"), isa.to_string());
                 for (m, k, n) in shapes {
-                    let [product, prepared, packed] = measure(isa, (class_a, class_b), (m, k, n)).map(|seconds| rate(m * k * n, seconds));
+                    let [product, prepared, packed] =
+                        measure(isa, (class_a, class_b), (m, k, n)).map(|seconds| rate(m * k * n, seconds));
                     print!("{:>22}", format!("{product:.1} {prepared:.1} {packed:.1}"));
                 }
                 let [decode, ..] = measure(isa, (class_a, class_b), (1, 4_096, 4_096));
@@ -94,7 +97,10 @@ fn main() {
         let read = best(|| {
             std::hint::black_box(words.iter().fold(0, |sum, word| sum ^ word));
         });
-        println!("{class:?}: as many bytes only read, {:.1} GB/s", rate(words.len() * 8, read));
+        println!(
+            "{class:?}: as many bytes only read, {:.1} GB/s",
+            rate(words.len() * 8, read)
+        );
         for isa in Isa::available().into_iter().rev() {
             let (n, k) = (1_024, 1_024);
             let data = Data::new(class, n * k);

@@ -2,7 +2,7 @@
 //! [`assay_exact::product`] defines it.
 //!
 //! All pairs of classes come down to one kernel: a sum over k of 16-bit integers made of a times 8-bit digits of b, in
-//! 32 bits. [`plan`] says which integers and which digits; [`Packed`] is b cut into digits, [`Prepared`] is a cut into
+//! 32 bits. A plan says which integers and which digits; [`Packed`] is b cut into digits, [`Prepared`] is a cut into
 //! what b's class asks for, and [`multiply`] goes over both in blocks small enough for the caches, and for 32 bits.
 //! b is stored in as many bytes as it has digits: with few rows in a, reading it is all that takes time.
 
@@ -94,7 +94,11 @@ impl<'a> Rows<'a> {
     /// If there are fewer integers than the dimensions say, or not one magnitude a row.
     fn check(&self) {
         let last = self.rows.saturating_sub(1);
-        let needed = if self.rows == 0 || self.depth == 0 { 0 } else { last * self.stride + self.depth };
+        let needed = if self.rows == 0 || self.depth == 0 {
+            0
+        } else {
+            last * self.stride + self.depth
+        };
         assert!(
             self.integers.len() >= needed,
             "{} rows of {} integers, {} apart, need {needed}, got {}",
@@ -133,7 +137,7 @@ impl<'a> Rows<'a> {
 /// Products of the rows `rows` of a with the rows `columns` of b. The product of row `rows.start` + i and row
 /// `columns.start` + j becomes element i · `stride` + j of `out`.
 ///
-/// A fault if one of the products is not finite; what `out` holds then is unspecified.
+/// A fault if one of the products is not finite; what `out` holds then is unspecified. Nothing is allocated.
 ///
 /// # Panics
 ///

@@ -48,7 +48,8 @@ pub(super) fn multiply<K: Tile>(a: &Prepared, b: &Packed, window: &Window, out: 
         in_f64: a.depth() <= MAX_DEPTH_IN_F64,
     };
     let in_one_pass = plan.passes.len() == 1 && a.depth() <= DEPTH;
-    let mut worst = 0;
+    let mut worst = [0; PANEL];
+    let mut accumulators = [[0; PANEL]; ROWS];
     for first in window.rows.clone().step_by(ROWS) {
         let rows = first..window.rows.end.min(first + ROWS);
         let out = &mut out[(first - window.rows.start) * window.stride..];
@@ -61,7 +62,7 @@ pub(super) fn multiply<K: Tile>(a: &Prepared, b: &Packed, window: &Window, out: 
                 factors_a: &a.factors()[rows.clone()],
                 factors_b: panel_of(&b.factors()[column..]),
                 finish,
-                worst: 0,
+                worst: &mut worst,
             };
             let panel = &b.digits()[column / PANEL * b.panel()..][..b.panel()];
             let a_rows = &a.parts()[rows.start * a.stride()..rows.end * a.stride()];
@@ -76,16 +77,17 @@ pub(super) fn multiply<K: Tile>(a: &Prepared, b: &Packed, window: &Window, out: 
             if in_one_pass {
                 operands.direct::<K>(&plan, &mut target);
             } else {
-                operands.accumulate::<K>(&plan, &mut target);
+                operands.accumulate::<K>(&plan, &mut accumulators, &mut target);
             }
-            worst = worst.max(target.worst);
         }
     }
-    worst < f32::INFINITY.to_bits()
+    worst.iter().all(|worst| *worst < f32::INFINITY.to_bits())
 }
 
 fn panel_of(factors: &[f32]) -> &[f32; PANEL] {
-    factors.first_chunk().expect("factors are filled up to whole panels; qed")
+    factors
+        .first_chunk()
+        .expect("factors are filled up to whole panels; qed")
 }
 
 /// Some rows and a panel.
@@ -134,7 +136,7 @@ impl Operands<'_> {
 
     /// Accumulators in 64 bits.
     #[inline(always)]
-    fn accumulate<K: Tile>(&self, plan: &Plan, target: &mut Target<'_>) {
+    fn accumulate<K: Tile>(&self, plan: &Plan, accumulators: &mut [[i64; PANEL]; ROWS], target: &mut Target<'_>) {
         #[inline(always)]
         fn run<K: Tile, const R: usize>(
             a: &[i16],
@@ -151,8 +153,8 @@ impl Operands<'_> {
                 }
             }
         }
-        let mut accumulators = [[0i64; PANEL]; ROWS];
         let accumulators = &mut accumulators[..self.rows];
+        accumulators.fill([0; PANEL]);
         for (start, length) in blocks(self.depth) {
             for pass in plan.passes {
                 let a = &self.a[start * plan.parts.len() + pass.part * length..];
@@ -193,30 +195,37 @@ struct Target<'a> {
     factors_a: &'a [f32],
     factors_b: &'a [f32; PANEL],
     finish: Finish,
-    /// The largest absolute value written, as bits.
-    worst: u32,
+    /// The largest absolute values written, as bits.
+    worst: &'a mut [u32; PANEL],
 }
 
 impl Target<'_> {
     /// Writes a row of products, out of the accumulators as floats.
     #[inline(always)]
     fn write(&mut self, row: usize, accumulators: &[f32; PANEL]) {
-        let a = self.factors_a[row];
-        let mut y = [0.0; PANEL];
-        for ((y, accumulator), b) in y.iter_mut().zip(accumulators).zip(self.factors_b) {
-            let (first, second) = if self.finish.b_first { (*b, a) } else { (a, *b) };
-            *y = accumulator * first * second;
-        }
+        let (a, b) = (self.factors_a[row], *self.factors_b);
+        let y: [f32; PANEL] = if self.finish.b_first {
+            std::array::from_fn(|column| accumulators[column] * b[column] * a)
+        } else {
+            std::array::from_fn(|column| accumulators[column] * a * b[column])
+        };
         // Columns beyond the last are zeros
-        self.worst = y
-            .iter()
-            .fold(self.worst, |worst, y| worst.max(y.to_bits() & (u32::MAX >> 1)));
+        for (worst, y) in self.worst.iter_mut().zip(&y) {
+            *worst = (*worst).max(y.to_bits() & (u32::MAX >> 1));
+        }
         let out = &mut self.out[row * self.stride..];
         match out.first_chunk_mut::<PANEL>() {
             Some(out) if self.width == PANEL => *out = y,
-            _ => out[..self.width].copy_from_slice(&y[..self.width]),
+            _ => write_part(&mut out[..self.width], &y),
         }
     }
+}
+
+/// The last columns. Apart, lest the compiler makes one copy of a variable length of both.
+#[cold]
+#[inline(never)]
+fn write_part(out: &mut [f32], y: &[f32; PANEL]) {
+    out.copy_from_slice(&y[..out.len()]);
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::{
     plan::{blocks, DEPTH},
-    prepared::is_in_class,
+    prepared::Integer,
     Integers, Rows, PANEL,
 };
 use crate::Isa;
@@ -89,7 +89,7 @@ impl Packed {
     }
 
     #[inline(always)]
-    fn cut_integers<T: Copy + Into<i32>>(
+    fn cut_integers<T: Integer>(
         &mut self,
         rows: &Rows<'_>,
         integers: &[T],
@@ -109,7 +109,7 @@ impl Packed {
                 let end = self.depth.min(start + length);
                 for row in 0..width {
                     let integers = &integers[(first + row) * rows.stride..][start..end];
-                    in_class &= is_in_class(integers, self.class);
+                    in_class &= T::are_in_class(integers);
                     cut_row(integers, self.class, row, &mut block);
                 }
                 let out = &mut out[start * count * PANEL..][..length * count * PANEL];
@@ -154,7 +154,7 @@ impl Packed {
 
 /// Row `row` of each digit's part of the block; an odd number of integers is followed by a zero.
 #[inline(always)]
-fn cut_row<T: Copy + Into<i32>>(integers: &[T], class: Class, row: usize, block: &mut Block) {
+fn cut_row<T: Integer>(integers: &[T], class: Class, row: usize, block: &mut Block) {
     let [first, second, third] = block;
     let (first, second, third) = (&mut first[row], &mut second[row], &mut third[row]);
     // The lowest digit is the integer's lowest byte, and 128 more carries into the next as it must

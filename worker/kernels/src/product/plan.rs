@@ -107,5 +107,7 @@ pub(super) fn plan(a: Class, b: Class) -> Plan {
 /// A block of the depth: where it starts, and how long it is, filled up to pairs.
 pub(super) fn blocks(depth: usize) -> impl Iterator<Item = (usize, usize)> {
     let even = depth.next_multiple_of(2);
-    (0..even).step_by(DEPTH).map(move |start| (start, DEPTH.min(even - start)))
+    (0..even)
+        .step_by(DEPTH)
+        .map(move |start| (start, DEPTH.min(even - start)))
 }

@@ -86,7 +86,7 @@ impl Prepared {
     }
 
     #[inline(always)]
-    fn cut_integers<T: Copy + Into<i32>>(&mut self, rows: &Rows<'_>, integers: &[T]) -> bool {
+    fn cut_integers<T: Integer>(&mut self, rows: &Rows<'_>, integers: &[T]) -> bool {
         let stride = self.stride();
         if stride == 0 {
             return true;
@@ -95,7 +95,7 @@ impl Prepared {
         let mut in_class = true;
         for (row, out) in self.parts.chunks_exact_mut(stride).take(rows.rows).enumerate() {
             let integers = &integers[row * rows.stride..][..rows.depth];
-            in_class &= is_in_class(integers, self.class);
+            in_class &= T::are_in_class(integers);
             for (start, length) in blocks(self.depth) {
                 let integers = &integers[start..self.depth.min(start + length)];
                 let out = &mut out[start * parts.len()..][..length * parts.len()];
@@ -143,19 +143,36 @@ impl Prepared {
     }
 }
 
-/// Whether all integers are in their class. Without an early exit: that would keep it from being vectorised.
-#[inline(always)]
-pub(super) fn is_in_class<T: Copy + Into<i32>>(integers: &[T], class: Class) -> bool {
-    let most = class.most();
-    let outside = integers
-        .iter()
-        .fold(0, |outside, q| outside | i32::from((*q).into().wrapping_add(most) as u32 > 2 * most as u32));
-    outside == 0
+/// What the integers of a class are stored in.
+pub(super) trait Integer: Copy + Into<i32> {
+    /// Whether all of them are in their class.
+    fn are_in_class(integers: &[Self]) -> bool;
+}
+
+macro_rules! integer {
+    ($($type:ty, $unsigned:ty, $class:ident;)*) => {$(
+        impl Integer for $type {
+            #[inline(always)]
+            fn are_in_class(integers: &[Self]) -> bool {
+                const MOST: $type = Class::$class.most() as $type;
+                // How far each is above the least of the class, going round below it. Without an early exit, and in
+                // its own width, this is two instructions for a whole vector
+                let above = |q: &$type| q.wrapping_add(MOST) as $unsigned;
+                integers.iter().fold(0, |largest, q| above(q).max(largest)) <= 2 * MOST as $unsigned
+            }
+        }
+    )*};
+}
+
+integer! {
+    i8, u8, Int8;
+    i16, u16, Int16;
+    i32, u32, Int24;
 }
 
 /// The part of each integer; what is left of `out` becomes zero.
 #[inline(always)]
-fn cut_row<T: Copy + Into<i32>>(part: Part, integers: &[T], out: &mut [i16]) {
+fn cut_row<T: Integer>(part: Part, integers: &[T], out: &mut [i16]) {
     macro_rules! each {
         ($part:expr) => {
             for (out, q) in out.iter_mut().zip(integers) {
