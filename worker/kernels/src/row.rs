@@ -14,9 +14,7 @@ use crate::{vectorised::vectorised, Isa};
 use assay_exact::{
     operator::Fault,
     product::{scale, Class},
-    row::{
-        dequantise_sum, dequantise_weights, exponent, is_magnitude, is_operand, LEAST_MAGNITUDE,
-    },
+    row::{dequantise_sum, dequantise_weights, exponent, is_magnitude, is_operand, LEAST_MAGNITUDE},
     scalar::{abs, exp, pow2, to_i32_rne_small},
 };
 

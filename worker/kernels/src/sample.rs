@@ -72,13 +72,19 @@ pub fn chances(isa: Isa, scores: &[f32], width: usize, maxima: &[f32], out: &mut
 /// The tokens of a row in their order: indices, the one of the highest score first. What is no number is left out.
 fn ordered(scores: &[f32], order: &mut Vec<u64>) {
     order.clear();
-    order.extend(scores.iter().zip(0u64..).filter(|(score, _)| !score.is_nan()).map(|(score, index)| {
-        // −0 is as large as +0
-        let bits = (score + 0.0).to_bits();
-        // Larger floats have smaller keys
-        let key = if bits & SIGN == 0 { !(bits | SIGN) } else { bits };
-        u64::from(key) << 32 | index
-    }));
+    order.extend(
+        scores
+            .iter()
+            .zip(0u64..)
+            .filter(|(score, _)| !score.is_nan())
+            .map(|(score, index)| {
+                // −0 is as large as +0
+                let bits = (score + 0.0).to_bits();
+                // Larger floats have smaller keys
+                let key = if bits & SIGN == 0 { !(bits | SIGN) } else { bits };
+                u64::from(key) << 32 | index
+            }),
+    );
     order.sort_unstable();
 }
 
@@ -86,7 +92,10 @@ fn ordered(scores: &[f32], order: &mut Vec<u64>) {
 pub fn ranks(scores: &[f32], width: usize, out: &mut [u32]) {
     assert_eq!(scores.len(), out.len(), "expected as many ranks as scores");
     let mut order = Vec::with_capacity(width);
-    for (row, out) in scores.chunks_exact(width.max(1)).zip(out.chunks_exact_mut(width.max(1))) {
+    for (row, out) in scores
+        .chunks_exact(width.max(1))
+        .zip(out.chunks_exact_mut(width.max(1)))
+    {
         ordered(row, &mut order);
         out.fill(0);
         for (index, rank) in order.iter().zip(0u32..) {
@@ -97,7 +106,11 @@ pub fn ranks(scores: &[f32], width: usize, out: &mut [u32]) {
 
 /// What the tokens before each have of chance together, in rows of scores and of chances.
 pub fn masses(scores: &[f32], chances: &[u32], width: usize, out: &mut [u64]) {
-    assert_eq!((scores.len(), chances.len()), (out.len(), out.len()), "expected as many masses as scores");
+    assert_eq!(
+        (scores.len(), chances.len()),
+        (out.len(), out.len()),
+        "expected as many masses as scores"
+    );
     let mut order = Vec::with_capacity(width);
     let width = width.max(1);
     let of = scores.chunks_exact(width).zip(chances.chunks_exact(width));
@@ -115,9 +128,16 @@ pub fn masses(scores: &[f32], chances: &[u32], width: usize, out: &mut [u64]) {
 
 /// The chances of those whose rank is below their row's in `most`, and 0 for the others; all, if that is 0.
 pub fn keep_ranks(isa: Isa, chances: &[u32], ranks: &[u32], width: usize, most: &[u32], out: &mut [u32]) {
-    assert_eq!((chances.len(), ranks.len()), (out.len(), out.len()), "expected as many results as chances");
+    assert_eq!(
+        (chances.len(), ranks.len()),
+        (out.len(), out.len()),
+        "expected as many results as chances"
+    );
     let mut rest = out;
-    for ((chances, ranks), most) in rows(chances, width, most.len()).zip(rows(ranks, width, most.len())).zip(most) {
+    for ((chances, ranks), most) in rows(chances, width, most.len())
+        .zip(rows(ranks, width, most.len()))
+        .zip(most)
+    {
         let (out, others) = rest.split_at_mut(width);
         match most {
             0 => out.copy_from_slice(chances),
@@ -136,7 +156,11 @@ pub fn keep_mass(
     (totals, shares): (&[u64], &[u32]),
     out: &mut [u32],
 ) {
-    assert_eq!((chances.len(), masses.len()), (out.len(), out.len()), "expected as many results as chances");
+    assert_eq!(
+        (chances.len(), masses.len()),
+        (out.len(), out.len()),
+        "expected as many results as chances"
+    );
     assert_eq!(totals.len(), shares.len(), "expected a share for each total");
     let mut rest = out;
     let of = rows(chances, width, totals.len()).zip(rows(masses, width, totals.len()));
@@ -188,7 +212,11 @@ pub fn draws(
     (totals, randoms): (&[u64], &[u64]),
     out: &mut [u32],
 ) -> Result<(), Fault> {
-    assert_eq!((totals.len(), randoms.len()), (out.len(), out.len()), "expected a total and a number for each row");
+    assert_eq!(
+        (totals.len(), randoms.len()),
+        (out.len(), out.len()),
+        "expected a total and a number for each row"
+    );
     let of = rows(chances, width, out.len()).zip(totals.iter().zip(randoms));
     for ((row, (total, random)), out) in of.zip(out) {
         *out = draw(isa, row, *total, *random)?;
@@ -207,7 +235,13 @@ pub fn randoms(seed: u64, sequences: &[u32], position: u32, stream: u32, out: &m
 /// An index, if it is below `below`.
 fn checked(got: u32, below: usize) -> Result<usize, Fault> {
     // No dimension is above 32 bits
-    ensure((got as usize) < below, Fault::Index { got, below: below as u32 })?;
+    ensure(
+        (got as usize) < below,
+        Fault::Index {
+            got,
+            below: below as u32,
+        },
+    )?;
     Ok(got as usize)
 }
 
@@ -260,7 +294,11 @@ pub fn scatter(
     below: usize,
     out: &mut [f32],
 ) -> Result<(), Fault> {
-    assert_eq!(out.len(), magnitudes.len() * below, "expected a row of sums for each magnitude");
+    assert_eq!(
+        out.len(),
+        magnitudes.len() * below,
+        "expected a row of sums for each magnitude"
+    );
     if below == 0 {
         return Ok(());
     }
@@ -279,7 +317,11 @@ pub fn scatter(
         }
         let mut too_large = below;
         if !column_integers(isa, row, pow2(30 - exponent(*magnitude)), *magnitude, &mut integers) {
-            let at = row.iter().zip(indices).filter(|(x, _)| !is_within(**x)).map(|(_, index)| *index as usize);
+            let at = row
+                .iter()
+                .zip(indices)
+                .filter(|(x, _)| !is_within(**x))
+                .map(|(_, index)| *index as usize);
             too_large = at.min().unwrap_or(below);
         }
         sums.fill(0);
