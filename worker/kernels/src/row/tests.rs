@@ -90,12 +90,8 @@ proptest! {
         let visible = if causal { Visible::Causal } else { Visible::All };
         let inputs = [&tensor(&[parts, rows, width], &x), &tensor(&[parts, rows], &m)];
         assert_same(&Operator::Weights(visible), &inputs, bindings, |isa, out: &mut [f32]| {
-            for row in 0..parts * rows {
-                let count = visible.count((row % rows) as u64, width as u64, bindings) as usize;
-                let range = row * width..(row + 1) * width;
-                weights(isa, &x[range.clone()], m[row], count, &mut out[range])?;
-            }
-            Ok(())
+            let count = |row: usize| visible.count((row % rows) as u64, width as u64, bindings) as usize;
+            weights_of_rows(isa, &x, width, &m, count, out)
         });
     }
 
