@@ -22,7 +22,7 @@ use assay_exact::{
 };
 
 /// Elements of a block: with the few buffers that an expression needs at a time, they fit the first-level cache.
-const BLOCK: usize = 512;
+const BLOCK: usize = 1024;
 
 /// One input of an expression, for a run of elements.
 #[derive(Clone, Copy, Debug)]
