@@ -20,6 +20,13 @@ mod table;
 mod tests;
 mod turn;
 
+/// Parts of functions that are long, for engines: a loop over a slice for each part is faster than one loop for the
+/// whole, in which a processor waits for results. Their composition is the function.
+pub mod parts {
+    pub use super::exponential::{tanh_large, tanh_of_large};
+    pub use super::gelu::{erf_exponent, erf_large, erf_of_large};
+}
+
 pub use basic::{abs, floor, max, min, neg, pow2, relu, rne, scale_by_pow2, sqrt};
 pub use convert::{from_i64, to_i32_rne, to_i32_rne_small};
 pub use exponential::{exp, sigmoid, silu, silu_derivative, tanh};

@@ -22,7 +22,7 @@ use assay_exact::{
 };
 
 /// Elements of a block: with the few buffers that an expression needs at a time, they fit the first-level cache.
-const BLOCK: usize = 512;
+const BLOCK: usize = 1024;
 
 /// One input of an expression, for a run of elements.
 #[derive(Clone, Copy, Debug)]
@@ -80,7 +80,10 @@ impl Evaluator {
         let mut last_use: Vec<_> = (0..nodes.len()).collect();
         for (at, node) in nodes.iter().enumerate() {
             for operand in operands(node) {
-                assert!(operand < at, "expected a checked expression, but node {at} reads node {operand}");
+                assert!(
+                    operand < at,
+                    "expected a checked expression, but node {at} reads node {operand}"
+                );
                 last_use[operand] = at;
             }
         }
@@ -137,7 +140,9 @@ impl Evaluator {
             }
             Place::Slot(_) => {}
         }
-        scratch.slots.resize_with(self.count.max(scratch.slots.len()), || vec![0.0; BLOCK]);
+        scratch
+            .slots
+            .resize_with(self.count.max(scratch.slots.len()), || vec![0.0; BLOCK]);
         for (block, out) in out.chunks_mut(BLOCK).enumerate() {
             let start = block * BLOCK;
             for (at, node) in self.nodes[..last].iter().enumerate() {
@@ -147,7 +152,14 @@ impl Evaluator {
                 self.node(isa, node, (inputs, coordinates, start), &places, scratch, part);
                 scratch.slots[slot] = values;
             }
-            self.node(isa, &self.nodes[last], (inputs, coordinates, start), &places, scratch, out);
+            self.node(
+                isa,
+                &self.nodes[last],
+                (inputs, coordinates, start),
+                &places,
+                scratch,
+                out,
+            );
             ensure(is_finite(isa, out), Fault::NotFinite)?;
         }
         Ok(())

@@ -14,7 +14,9 @@ pub(crate) const WIDTHS: [usize; 10] = [1, 2, 7, 8, 33, 97, 256, 515, 2_048, 4_1
 /// What the reference gives.
 pub(crate) fn expected(operator: &Operator, inputs: &[&Tensor], bindings: Bindings) -> Result<Vec<u8>, Fault> {
     let kinds: Vec<_> = inputs.iter().map(|tensor| tensor.kind).collect();
-    Call::new(operator, &kinds, bindings).expect("a valid call").evaluate(inputs)
+    Call::new(operator, &kinds, bindings)
+        .expect("a valid call")
+        .evaluate(inputs)
 }
 
 /// Asserts that a kernel gives what the reference gives, for each instruction set.
@@ -34,9 +36,17 @@ pub(crate) fn assert_same<T: Element + Default>(
         match (&got, &expected) {
             (Ok(got), Ok(expected)) => {
                 let differs = got.iter().zip(expected).position(|(a, b)| a != b);
-                assert_eq!(differs.map(|at| at / size_of::<T>()), None, "{isa}: {operator:?} of {kinds:?}");
+                assert_eq!(
+                    differs.map(|at| at / size_of::<T>()),
+                    None,
+                    "{isa}: {operator:?} of {kinds:?}"
+                );
             }
-            _ => assert_eq!(got.is_ok() as u8, expected.is_ok() as u8, "{isa}: {operator:?} of {kinds:?}: {got:?}"),
+            _ => assert_eq!(
+                got.is_ok() as u8,
+                expected.is_ok() as u8,
+                "{isa}: {operator:?} of {kinds:?}: {got:?}"
+            ),
         }
         assert_eq!(got, expected, "{isa}: {operator:?} of {kinds:?}");
     }
@@ -46,7 +56,9 @@ pub(crate) fn assert_same<T: Element + Default>(
 pub(crate) fn floats(count: usize, seed: u64) -> Vec<f32> {
     let mut state = seed | 1;
     let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (state >> 32) as u32
     };
     let kind = next() % 8;
@@ -81,7 +93,14 @@ pub(crate) fn floats(count: usize, seed: u64) -> Vec<f32> {
             }
         })
         .collect();
-    let poison = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -f32::NAN, f32::MAX, f32::MIN];
+    let poison = [
+        f32::NAN,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        -f32::NAN,
+        f32::MAX,
+        f32::MIN,
+    ];
     if next() % 8 == 0 && count > 0 {
         let at = [0, next() as usize % count, count - 1][next() as usize % 3];
         all[at] = poison[next() as usize % poison.len()];

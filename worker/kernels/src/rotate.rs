@@ -64,9 +64,19 @@ impl Turns {
 
     /// Turns a row of 2 × pairs elements that stands at the `at`-th position. Fails when a result is not finite.
     pub fn apply(&self, isa: Isa, at: usize, row: &[f32], out: &mut [f32]) -> Result<(), Fault> {
-        assert_eq!((row.len(), out.len()), (2 * self.pairs, 2 * self.pairs), "expected two elements a pair");
+        assert_eq!(
+            (row.len(), out.len()),
+            (2 * self.pairs, 2 * self.pairs),
+            "expected two elements a pair"
+        );
         let (sines, cosines) = self.at(at);
-        turn(isa, row.split_at(self.pairs), sines, cosines, out.split_at_mut(self.pairs));
+        turn(
+            isa,
+            row.split_at(self.pairs),
+            sines,
+            cosines,
+            out.split_at_mut(self.pairs),
+        );
         ensure(is_finite(isa, out), Fault::NotFinite)
     }
 
@@ -82,7 +92,11 @@ impl Turns {
         out: &mut [f32],
     ) -> Result<(), Fault> {
         let width = 2 * self.pairs;
-        assert_eq!((x.len(), out.len()), (range.len() * width, range.len() * width), "expected the rows' size");
+        assert_eq!(
+            (x.len(), out.len()),
+            (range.len() * width, range.len() * width),
+            "expected the rows' size"
+        );
         if width == 0 {
             return Ok(());
         }

@@ -14,9 +14,7 @@ use crate::{vectorised::vectorised, Isa};
 use assay_exact::{
     operator::Fault,
     product::{scale, Class},
-    row::{
-        dequantise_sum, dequantise_weights, exponent, is_magnitude, is_operand, LEAST_MAGNITUDE,
-    },
+    row::{dequantise_sum, dequantise_weights, exponent, is_magnitude, is_operand, LEAST_MAGNITUDE},
     scalar::{abs, exp, pow2, to_i32_rne_small},
 };
 
@@ -68,7 +66,8 @@ vectorised! {
         let (mut sum, mut beyond) = (0u64, 0u32);
         for weight in row {
             sum = sum.wrapping_add(shifted(*weight * factor));
-            beyond |= u32::from(!(*weight >= 0.0)) | u32::from(!(*weight <= 1.0));
+            let (from_zero, to_one) = (*weight >= 0.0, *weight <= 1.0);
+            beyond |= u32::from(!(from_zero & to_one));
         }
         (sum, beyond == 0)
     }
@@ -85,7 +84,8 @@ vectorised! {
         for (out, score) in out.iter_mut().zip(scores) {
             let weight = exp(*score - maximum);
             // e^x is never negative
-            beyond |= u32::from(!(weight <= 1.0));
+            let to_one = weight <= 1.0;
+            beyond |= u32::from(!to_one);
             *out = shifted(weight * factor) as u32;
         }
         beyond == 0
@@ -121,7 +121,7 @@ vectorised! {
 
 /// Whether `x` can be an element of a row of this magnitude.
 #[inline(always)]
-fn within(x: f32, magnitude: f32) -> bool {
+pub(crate) fn within(x: f32, magnitude: f32) -> bool {
     abs(x) <= magnitude
 }
 
@@ -198,6 +198,25 @@ pub fn weights(isa: Isa, row: &[f32], maximum: f32, visible: usize, out: &mut [f
     exponentials(isa, &row[..visible], maximum, counted);
     hidden.fill(0.0);
     ensure(is_finite(isa, counted), Fault::NotFinite)
+}
+
+/// The weights of rows with these maxima, of each of which the first `visible(row)` elements count.
+pub fn weights_of_rows(
+    isa: Isa,
+    x: &[f32],
+    width: usize,
+    maxima: &[f32],
+    visible: impl Fn(usize) -> usize,
+    out: &mut [f32],
+) -> Result<(), Fault> {
+    assert_eq!(x.len(), out.len(), "expected as many weights as elements");
+    let mut rest = out;
+    for (at, (row, maximum)) in rows(x, width, maxima.len()).zip(maxima).enumerate() {
+        let (out, others) = rest.split_at_mut(width);
+        weights(isa, row, *maximum, visible(at), out)?;
+        rest = others;
+    }
+    Ok(())
 }
 
 /// The chances of a row of scores: rne(e^(score−maximum) · 2³⁰).

@@ -7,7 +7,7 @@
 mod tests;
 
 use crate::{
-    row::{self, ensure, finite, rows, shifted, unshifted},
+    row::{self, ensure, finite, rows, shifted, unshifted, within},
     vectorised::vectorised,
     Isa,
 };
@@ -15,7 +15,7 @@ use assay_exact::{
     operator::Fault,
     random,
     row::{dequantise_column, exponent, is_magnitude, GROUP},
-    scalar::{abs, pow2},
+    scalar::pow2,
 };
 
 /// Fractional bits of the mass that remains.
@@ -35,7 +35,7 @@ vectorised! {
     fn column_integers(row: &[f32], factor: f32, magnitude: f32, out: &mut [i64]) -> bool {
         let mut beyond = 0u32;
         for (out, x) in out.iter_mut().zip(row) {
-            beyond |= u32::from(!(abs(*x) <= magnitude));
+            beyond |= u32::from(!within(*x, magnitude));
             *out = unshifted(shifted(*x * factor * 1024.0), 1);
         }
         beyond == 0
@@ -69,27 +69,76 @@ pub fn chances(isa: Isa, scores: &[f32], width: usize, maxima: &[f32], out: &mut
     Ok(())
 }
 
-/// The tokens of a row in their order: indices, the one of the highest score first. What is no number is left out.
-fn ordered(scores: &[f32], order: &mut Vec<u64>) {
-    order.clear();
-    order.extend(scores.iter().zip(0u64..).filter(|(score, _)| !score.is_nan()).map(|(score, index)| {
-        // −0 is as large as +0
-        let bits = (score + 0.0).to_bits();
-        // Larger floats have smaller keys
-        let key = if bits & SIGN == 0 { !(bits | SIGN) } else { bits };
-        u64::from(key) << 32 | index
-    }));
-    order.sort_unstable();
+/// Bits of a key that are sorted at a time, and how often that makes all 32.
+const DIGIT_BITS: u32 = 11;
+const DIGITS: usize = 3;
+
+/// Rows shorter than this are sorted by comparing.
+const SHORT: usize = 1_024;
+
+/// The tokens of a row in their order, each an index in the low half of an integer.
+#[derive(Default)]
+struct Order {
+    tokens: Vec<u64>,
+    other: Vec<u64>,
+}
+
+impl Order {
+    /// Orders the tokens of a row, the one of the highest score first. What is no number is left out.
+    fn of(&mut self, scores: &[f32]) -> &[u64] {
+        self.tokens.clear();
+        let numbers = scores.iter().zip(0u64..).filter(|(score, _)| !score.is_nan());
+        self.tokens.extend(numbers.map(|(score, index)| {
+            // −0 is as large as +0
+            let bits = (score + 0.0).to_bits();
+            // Larger floats have smaller keys
+            let key = if bits & SIGN == 0 { !(bits | SIGN) } else { bits };
+            (u64::from(key) << 32) | index
+        }));
+        if self.tokens.len() < SHORT {
+            self.tokens.sort_unstable();
+        } else {
+            self.sort_by_digits();
+        }
+        &self.tokens
+    }
+
+    /// Sorts by one digit of the keys after the other, from the lowest. Tokens of the same digit keep their order, which at
+    /// first is that of their indices.
+    fn sort_by_digits(&mut self) {
+        let digit = |token: u64, of: usize| (token >> (32 + DIGIT_BITS * of as u32)) as usize & ((1 << DIGIT_BITS) - 1);
+        let mut counts = [[0usize; 1 << DIGIT_BITS]; DIGITS];
+        for token in &self.tokens {
+            for (of, counts) in counts.iter_mut().enumerate() {
+                counts[digit(*token, of)] += 1;
+            }
+        }
+        self.other.resize(self.tokens.len(), 0);
+        for (of, counts) in counts.iter_mut().enumerate() {
+            let mut start = 0;
+            for count in counts.iter_mut() {
+                (*count, start) = (start, start + *count);
+            }
+            for token in &self.tokens {
+                let place = &mut counts[digit(*token, of)];
+                self.other[*place] = *token;
+                *place += 1;
+            }
+            std::mem::swap(&mut self.tokens, &mut self.other);
+        }
+    }
 }
 
 /// How many tokens come before each, in rows of scores.
 pub fn ranks(scores: &[f32], width: usize, out: &mut [u32]) {
     assert_eq!(scores.len(), out.len(), "expected as many ranks as scores");
-    let mut order = Vec::with_capacity(width);
-    for (row, out) in scores.chunks_exact(width.max(1)).zip(out.chunks_exact_mut(width.max(1))) {
-        ordered(row, &mut order);
+    let mut order = Order::default();
+    for (row, out) in scores
+        .chunks_exact(width.max(1))
+        .zip(out.chunks_exact_mut(width.max(1)))
+    {
         out.fill(0);
-        for (index, rank) in order.iter().zip(0u32..) {
+        for (index, rank) in order.of(row).iter().zip(0u32..) {
             out[*index as u32 as usize] = rank;
         }
     }
@@ -97,15 +146,18 @@ pub fn ranks(scores: &[f32], width: usize, out: &mut [u32]) {
 
 /// What the tokens before each have of chance together, in rows of scores and of chances.
 pub fn masses(scores: &[f32], chances: &[u32], width: usize, out: &mut [u64]) {
-    assert_eq!((scores.len(), chances.len()), (out.len(), out.len()), "expected as many masses as scores");
-    let mut order = Vec::with_capacity(width);
+    assert_eq!(
+        (scores.len(), chances.len()),
+        (out.len(), out.len()),
+        "expected as many masses as scores"
+    );
+    let mut order = Order::default();
     let width = width.max(1);
     let of = scores.chunks_exact(width).zip(chances.chunks_exact(width));
     for ((row, chances), out) in of.zip(out.chunks_exact_mut(width)) {
-        ordered(row, &mut order);
         out.fill(0);
         let mut mass = 0;
-        for index in &order {
+        for index in order.of(row) {
             let index = *index as u32 as usize;
             out[index] = mass;
             mass += u64::from(chances[index]);
@@ -115,9 +167,16 @@ pub fn masses(scores: &[f32], chances: &[u32], width: usize, out: &mut [u64]) {
 
 /// The chances of those whose rank is below their row's in `most`, and 0 for the others; all, if that is 0.
 pub fn keep_ranks(isa: Isa, chances: &[u32], ranks: &[u32], width: usize, most: &[u32], out: &mut [u32]) {
-    assert_eq!((chances.len(), ranks.len()), (out.len(), out.len()), "expected as many results as chances");
+    assert_eq!(
+        (chances.len(), ranks.len()),
+        (out.len(), out.len()),
+        "expected as many results as chances"
+    );
     let mut rest = out;
-    for ((chances, ranks), most) in rows(chances, width, most.len()).zip(rows(ranks, width, most.len())).zip(most) {
+    for ((chances, ranks), most) in rows(chances, width, most.len())
+        .zip(rows(ranks, width, most.len()))
+        .zip(most)
+    {
         let (out, others) = rest.split_at_mut(width);
         match most {
             0 => out.copy_from_slice(chances),
@@ -136,7 +195,11 @@ pub fn keep_mass(
     (totals, shares): (&[u64], &[u32]),
     out: &mut [u32],
 ) {
-    assert_eq!((chances.len(), masses.len()), (out.len(), out.len()), "expected as many results as chances");
+    assert_eq!(
+        (chances.len(), masses.len()),
+        (out.len(), out.len()),
+        "expected as many results as chances"
+    );
     assert_eq!(totals.len(), shares.len(), "expected a share for each total");
     let mut rest = out;
     let of = rows(chances, width, totals.len()).zip(rows(masses, width, totals.len()));
@@ -188,7 +251,11 @@ pub fn draws(
     (totals, randoms): (&[u64], &[u64]),
     out: &mut [u32],
 ) -> Result<(), Fault> {
-    assert_eq!((totals.len(), randoms.len()), (out.len(), out.len()), "expected a total and a number for each row");
+    assert_eq!(
+        (totals.len(), randoms.len()),
+        (out.len(), out.len()),
+        "expected a total and a number for each row"
+    );
     let of = rows(chances, width, out.len()).zip(totals.iter().zip(randoms));
     for ((row, (total, random)), out) in of.zip(out) {
         *out = draw(isa, row, *total, *random)?;
@@ -207,7 +274,13 @@ pub fn randoms(seed: u64, sequences: &[u32], position: u32, stream: u32, out: &m
 /// An index, if it is below `below`.
 fn checked(got: u32, below: usize) -> Result<usize, Fault> {
     // No dimension is above 32 bits
-    ensure((got as usize) < below, Fault::Index { got, below: below as u32 })?;
+    ensure(
+        (got as usize) < below,
+        Fault::Index {
+            got,
+            below: below as u32,
+        },
+    )?;
     Ok(got as usize)
 }
 
@@ -260,7 +333,11 @@ pub fn scatter(
     below: usize,
     out: &mut [f32],
 ) -> Result<(), Fault> {
-    assert_eq!(out.len(), magnitudes.len() * below, "expected a row of sums for each magnitude");
+    assert_eq!(
+        out.len(),
+        magnitudes.len() * below,
+        "expected a row of sums for each magnitude"
+    );
     if below == 0 {
         return Ok(());
     }
@@ -269,7 +346,7 @@ pub fn scatter(
     let of = rows(x, indices.len(), magnitudes.len()).zip(magnitudes);
     for ((row, magnitude), out) in of.zip(out.chunks_exact_mut(below)) {
         ensure(is_magnitude(*magnitude), Fault::Magnitude)?;
-        let is_within = |x: f32| abs(x) <= *magnitude;
+        let is_within = |x: f32| within(x, *magnitude);
         if let Some(outside) = outside {
             // The sum at index 0 finds it, or an element of its own before it that is too large
             let before = indices[..outside].iter().zip(row);
@@ -279,7 +356,11 @@ pub fn scatter(
         }
         let mut too_large = below;
         if !column_integers(isa, row, pow2(30 - exponent(*magnitude)), *magnitude, &mut integers) {
-            let at = row.iter().zip(indices).filter(|(x, _)| !is_within(**x)).map(|(_, index)| *index as usize);
+            let at = row
+                .iter()
+                .zip(indices)
+                .filter(|(x, _)| !is_within(**x))
+                .map(|(_, index)| *index as usize);
             too_large = at.min().unwrap_or(below);
         }
         sums.fill(0);

@@ -1,8 +1,10 @@
 //! Elements in other places: transposes, slices, windows, padding.
 //!
 //! A view that never leaves its input, and divides by nothing, is a copy with other strides, and done in large pieces
-//! (`strided`). Any other is done row by row: along a row of the output, what lies inside of the input is an interval.
+//! (`strided`). Any other is done run by run: along a dimension of the output, what lies inside of the input is an
+//! interval.
 
+mod boxes;
 mod strided;
 #[cfg(test)]
 mod tests;
@@ -11,7 +13,11 @@ use assay_exact::{
     operator::{Bindings, Coordinate},
     tensor::{Shape, MAX_RANK},
 };
+use boxes::{boxes, Piece};
 use std::ops::Range;
+
+/// Rows shorter than this are not worth a run each, if another dimension is longer.
+const SHORT: usize = 16;
 
 /// The longest period of what a divisor leaves of a row for which the row is done in steps of that period.
 const LONGEST_PERIOD: i64 = 64;
@@ -62,7 +68,11 @@ impl View {
     /// The view of an input of the dimensions `input` that these checked coordinates, one for each of them, make of it in
     /// a step with these bindings.
     pub fn new(output: &Shape, coordinates: &[Coordinate], input: &Shape, bindings: Bindings) -> Self {
-        assert_eq!(coordinates.len(), input.rank(), "expected a coordinate for each of the input's dimensions");
+        assert_eq!(
+            coordinates.len(),
+            input.rank(),
+            "expected a coordinate for each of the input's dimensions"
+        );
         let dims = output.dims();
         let mut stride = 1;
         let mut axes: Vec<_> = coordinates
@@ -87,7 +97,10 @@ impl View {
             .collect();
         axes.reverse();
         let mut view = Self {
-            outer: dims[..dims.len().saturating_sub(1)].iter().map(|dim| u64::from(*dim)).collect(),
+            outer: dims[..dims.len().saturating_sub(1)]
+                .iter()
+                .map(|dim| u64::from(*dim))
+                .collect(),
             row: output.row() as usize,
             is_narrow: axes.iter().all(|axis| {
                 let (least, most) = axis.bounds(dims);
@@ -127,73 +140,82 @@ impl View {
         if out.is_empty() {
             return;
         }
-        if let Some((start, strides)) = self.strided {
-            return strided::copy(input, start, &strides, (&self.outer, self.row), rows, out);
-        }
-        let mut at = self.coordinates(rows.start);
+        let rank = self.outer.len() + 1;
+        boxes(&self.outer, self.row, rows, out, |piece, out| match self.strided {
+            Some((start, strides)) => strided::copy(input, start, &strides, (piece, rank), out),
+            None => self.copy_piece(input, piece, out),
+        });
+    }
+
+    /// Writes a piece of the output, run by run: along its last dimension, or if that is short along its longest.
+    fn copy_piece<T: Copy + Default>(&self, input: &[T], piece: &Piece, out: &mut [T]) {
         let last = self.outer.len();
-        // Numerators at the start of the row, kept up to date from row to row
+        let longest = (0..=last)
+            .max_by_key(|dimension| piece.sizes[*dimension])
+            .unwrap_or(last);
+        let along = if piece.sizes[last] < SHORT { longest } else { last };
+        let (length, stride) = (piece.sizes[along], piece.strides[along]);
+        let mut at = piece.at;
+        // Numerators at the start of the run, kept up to date from run to run
         let mut starts = [0i64; MAX_RANK];
         if self.is_narrow {
             for (start, axis) in starts.iter_mut().zip(&self.axes) {
                 *start = axis.numerator(&at) as i64;
             }
         }
-        for out in out.chunks_exact_mut(self.row) {
-            match self.run(&starts, last) {
-                Some(run) if self.is_narrow => run.copy(input, out),
-                _ => {
-                    for (index, out) in out.iter_mut().enumerate() {
+        let mut place = 0;
+        loop {
+            let out = &mut out[place..][..(length - 1) * stride + 1];
+            let run = if self.is_narrow {
+                self.run(&starts, along, length)
+            } else {
+                None
+            };
+            match run {
+                Some(run) => run.copy(input, stride, out),
+                None => {
+                    for (index, out) in out.iter_mut().step_by(stride).enumerate() {
                         let mut at = at;
-                        at[last] = index as u64;
+                        at[along] += index as u64;
                         *out = self.place(&at).map_or(T::default(), |place| input[place]);
                     }
                 }
             }
-            self.advance(&mut at, &mut starts);
-        }
-    }
-
-    /// The coordinates of the first element of a row.
-    fn coordinates(&self, row: u64) -> [u64; MAX_RANK] {
-        let (mut at, mut rest) = ([0; MAX_RANK], row);
-        for (at, dim) in at.iter_mut().zip(&self.outer).rev() {
-            *at = rest % *dim;
-            rest /= *dim;
-        }
-        at
-    }
-
-    /// Goes to the next row.
-    fn advance(&self, at: &mut [u64; MAX_RANK], starts: &mut [i64; MAX_RANK]) {
-        for (dimension, size) in self.outer.iter().enumerate().rev() {
-            let wraps = at[dimension] + 1 == *size;
-            let by = if wraps { -(at[dimension] as i64) } else { 1 };
-            at[dimension] = at[dimension].wrapping_add_signed(by);
-            if self.is_narrow {
+            // The next run
+            let mut dimensions = (0..=last).rev().filter(|dimension| *dimension != along);
+            let wrapped = loop {
+                let Some(dimension) = dimensions.next() else { break true };
+                let done = at[dimension] - piece.at[dimension];
+                let wraps = done + 1 == piece.sizes[dimension] as u64;
+                let by = if wraps { -(done as i64) } else { 1 };
+                at[dimension] = at[dimension].wrapping_add_signed(by);
+                place = place.wrapping_add_signed(by as isize * piece.strides[dimension] as isize);
                 for (start, axis) in starts.iter_mut().zip(&self.axes) {
-                    *start += by * axis.steps[dimension];
+                    *start = start.wrapping_add(by.wrapping_mul(axis.steps[dimension]));
                 }
-            }
-            if !wraps {
-                break;
+                if !wraps {
+                    break false;
+                }
+            };
+            if wrapped {
+                return;
             }
         }
     }
 
-    /// Where the elements of a row are found whose numerators start with these; `None` if that is not at equal
-    /// distances.
-    fn run(&self, starts: &[i64; MAX_RANK], last: usize) -> Option<Run> {
+    /// Where the `length` elements along a dimension are found whose numerators start with these; `None` if that is not at
+    /// equal distances. Not to be called where numerators are not narrow.
+    fn run(&self, starts: &[i64; MAX_RANK], along: usize, length: usize) -> Option<Run> {
         let mut run = Run {
             start: 0,
-            end: self.row as i64,
+            end: length as i64,
             period: 1,
             at: 0,
             step: 0,
         };
         let mut divided = None;
         for (axis, start) in self.axes.iter().zip(starts) {
-            let step = axis.steps[last];
+            let step = axis.steps[along];
             if step == 0 {
                 let (place, is_whole) = match axis.divisor {
                     1 => (*start, true),
@@ -264,7 +286,11 @@ impl View {
 
 impl Axis {
     fn numerator(&self, at: &[u64; MAX_RANK]) -> i128 {
-        let parts = self.steps.iter().zip(at).map(|(step, at)| i128::from(*step) * i128::from(*at));
+        let parts = self
+            .steps
+            .iter()
+            .zip(at)
+            .map(|(step, at)| i128::from(*step) * i128::from(*at));
         self.offset + parts.sum::<i128>()
     }
 
@@ -281,7 +307,11 @@ impl Axis {
 }
 
 impl Run {
-    fn copy<T: Copy + Default>(&self, input: &[T], out: &mut [T]) {
+    /// Writes the run to every `stride`-th element of `out`.
+    fn copy<T: Copy + Default>(&self, input: &[T], stride: usize, out: &mut [T]) {
+        if stride > 1 {
+            return self.spread(input, stride, out);
+        }
         if self.start >= self.end {
             return out.fill(T::default());
         }
@@ -289,7 +319,9 @@ impl Run {
         if self.period > 1 {
             out.fill(T::default());
             let places = out[start..end].iter_mut().step_by(self.period as usize);
-            places.zip(0..).for_each(|(out, at)| *out = input[(self.at + self.step * at) as usize]);
+            places
+                .zip(0..)
+                .for_each(|(out, at)| *out = input[(self.at + self.step * at) as usize]);
             return;
         }
         out[..start].fill(T::default());
@@ -298,8 +330,31 @@ impl Run {
         match self.step {
             0 => inside.fill(input[self.at as usize]),
             1 => inside.copy_from_slice(&input[self.at as usize..][..inside.len()]),
-            step => inside.iter_mut().zip(0..).for_each(|(out, at)| *out = input[(self.at + step * at) as usize]),
+            step => {
+                let places = inside.iter_mut().zip(0..);
+                places.for_each(|(out, at)| *out = input[(self.at + step * at) as usize]);
+            }
         }
+    }
+
+    /// Writes the run to places that are not neighbours.
+    fn spread<T: Copy + Default>(&self, input: &[T], stride: usize, out: &mut [T]) {
+        if self.start >= self.end {
+            out.iter_mut().step_by(stride).for_each(|out| *out = T::default());
+            return;
+        }
+        let (start, end) = (self.start as usize, self.end as usize);
+        let (before, rest) = out.split_at_mut(start * stride);
+        before.iter_mut().step_by(stride).for_each(|out| *out = T::default());
+        let (inside, behind) = rest.split_at_mut(((end - start) * stride).min(rest.len()));
+        behind.iter_mut().step_by(stride).for_each(|out| *out = T::default());
+        if self.period > 1 {
+            inside.iter_mut().step_by(stride).for_each(|out| *out = T::default());
+        }
+        let places = inside.iter_mut().step_by(stride * self.period as usize);
+        places
+            .zip(0..)
+            .for_each(|(out, at)| *out = input[(self.at + self.step * at) as usize]);
     }
 }
 

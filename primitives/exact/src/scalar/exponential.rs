@@ -130,6 +130,19 @@ pub(super) fn logistic_derivative(x: f32, slope: f32, (head, factor): (f32, f32)
 /// The hyperbolic tangent; odd, and exactly ±1 from 9.02 on.
 #[inline]
 pub fn tanh(x: f32) -> f32 {
+    tanh_of_large(x, tanh_large(x))
+}
+
+/// First part of [`tanh`]: its value at |x| ≥ 0.55.
+#[inline]
+pub fn tanh_large(x: f32) -> f32 {
+    let (head, factor) = exp_parts(2.0 * at_most(abs(x), TANH_GREATEST), 0.0);
+    1.0 - 2.0 / (head * factor + 1.0)
+}
+
+/// Second part of [`tanh`]: its value at x, out of the first part.
+#[inline]
+pub fn tanh_of_large(x: f32, large: f32) -> f32 {
     let magnitude = abs(x);
     let square = x * x;
     let p = TANH_P[4] * square + TANH_P[3];
@@ -137,8 +150,6 @@ pub fn tanh(x: f32) -> f32 {
     let p = p * square + TANH_P[1];
     let p = p * square + TANH_P[0];
     let small = magnitude + magnitude * (square * p);
-    let (head, factor) = exp_parts(2.0 * at_most(magnitude, TANH_GREATEST), 0.0);
-    let large = 1.0 - 2.0 / (head * factor + 1.0);
     let y = if magnitude < TANH_POLYNOMIAL_BELOW {
         small
     } else {

@@ -66,6 +66,31 @@ const TANH_FORM_GREATEST: f32 = 11.0;
 /// The error function; odd, and exactly ±1 from 3.92 on.
 #[inline]
 pub fn erf(x: f32) -> f32 {
+    erf_of_large(x, erf_large(erf_exponent(x)))
+}
+
+/// First part of [`erf`]: the logarithm of its complement for |x| ≥ 1.
+#[inline]
+pub fn erf_exponent(x: f32) -> f32 {
+    let a = at_most(abs(x), ERF_GREATEST);
+    let p = ERF_LARGE_P[5] * a + ERF_LARGE_P[4];
+    let p = p * a + ERF_LARGE_P[3];
+    let p = p * a + ERF_LARGE_P[2];
+    let p = p * a + ERF_LARGE_P[1];
+    let p = p * a + ERF_LARGE_P[0];
+    -(a * p)
+}
+
+/// Second part of [`erf`]: its value at |x| ≥ 1, out of the first part.
+#[inline]
+pub fn erf_large(exponent: f32) -> f32 {
+    let (head, factor) = exp_parts(exponent, 0.0);
+    1.0 - head * factor
+}
+
+/// Third part of [`erf`]: its value at x, out of the second part.
+#[inline]
+pub fn erf_of_large(x: f32, large: f32) -> f32 {
     let magnitude = abs(x);
     let square = x * x;
     let p = ERF_SMALL_P[6] * square + ERF_SMALL_P[5];
@@ -75,14 +100,6 @@ pub fn erf(x: f32) -> f32 {
     let p = p * square + ERF_SMALL_P[1];
     let p = p * square + ERF_SMALL_P[0];
     let small = magnitude + magnitude * p;
-    let a = at_most(magnitude, ERF_GREATEST);
-    let p = ERF_LARGE_P[5] * a + ERF_LARGE_P[4];
-    let p = p * a + ERF_LARGE_P[3];
-    let p = p * a + ERF_LARGE_P[2];
-    let p = p * a + ERF_LARGE_P[1];
-    let p = p * a + ERF_LARGE_P[0];
-    let (head, factor) = exp_parts(-(a * p), 0.0);
-    let large = 1.0 - head * factor;
     let y = if magnitude < ERF_POLYNOMIAL_BELOW { small } else { large };
     copy_sign(y, x)
 }

@@ -4,7 +4,7 @@ use crate::{vectorised::vectorised, Isa};
 use assay_exact::{
     expression::{Binary, Unary},
     row::exponent,
-    scalar,
+    scalar::{self, parts},
 };
 
 /// An argument of a function over a block: one for all elements, or one for each.
@@ -15,6 +15,9 @@ pub enum Lane<'a> {
     /// One for each.
     Row(&'a [f32]),
 }
+
+/// Elements of which one part of a function is done before the next.
+const PART: usize = 512;
 
 /// Defines loops of functions of one argument.
 macro_rules! unary_loops {
@@ -35,19 +38,45 @@ unary_loops! {
     sqrt = scalar::sqrt;
     exp = scalar::exp;
     ln = scalar::ln;
-    tanh = scalar::tanh;
-    erf = scalar::erf;
     sigmoid = scalar::sigmoid;
-    silu = scalar::silu;
-    silu_derivative = scalar::silu_derivative;
     gelu = scalar::gelu;
     gelu_derivative = scalar::gelu_derivative;
+    silu = scalar::silu;
+    silu_derivative = scalar::silu_derivative;
     gelu_tanh = scalar::gelu_tanh;
     gelu_tanh_derivative = scalar::gelu_tanh_derivative;
     relu = scalar::relu;
     rne = scalar::rne;
     floor = scalar::floor;
     power = |x| scalar::pow2(exponent(x).clamp(-126, 127));
+}
+
+/// Defines loops of functions of one argument that have parts: each part in a loop of its own, because a processor does
+/// not look far enough ahead to fill the waits of a long one. The first part is of the argument, the last of the argument
+/// and of what the part before has given.
+macro_rules! parts_loops {
+    ($($name:ident = $first:path $(, $between:path)*; $last:path;)*) => {
+        vectorised! {$(
+            fn $name(x: &[f32], out: &mut [f32]) {
+                for (x, out) in x.chunks(PART).zip(out.chunks_mut(PART)) {
+                    for (out, x) in out.iter_mut().zip(x) {
+                        *out = $first(*x);
+                    }
+                    $(for out in out.iter_mut() {
+                        *out = $between(*out);
+                    })*
+                    for (out, x) in out.iter_mut().zip(x) {
+                        *out = $last(*x, *out);
+                    }
+                }
+            }
+        )*}
+    };
+}
+
+parts_loops! {
+    tanh = parts::tanh_large; parts::tanh_of_large;
+    erf = parts::erf_exponent, parts::erf_large; parts::erf_of_large;
 }
 
 /// Writes the function's value for each element of `x` to `out`, which must be as long.
@@ -135,22 +164,25 @@ pub fn binary(isa: Isa, function: Binary, a: Lane<'_>, b: Lane<'_>, out: &mut [f
     }
 }
 
+/// `yes` if it holds, else `no`, by masks: of a plain choice the compiler makes a branch instead of a vector.
+#[inline(always)]
+fn choose(holds: bool, yes: f32, no: f32) -> f32 {
+    let mask = u32::from(holds).wrapping_neg();
+    f32::from_bits((yes.to_bits() & mask) | (no.to_bits() & !mask))
+}
+
 vectorised! {
     /// `yes` where a < b, else `no`.
     pub(super) fn select_less(a: &[f32], b: &[f32], yes: &[f32], no: &[f32], out: &mut [f32]) {
         for ((((out, a), b), yes), no) in out.iter_mut().zip(a).zip(b).zip(yes).zip(no) {
-            // Both are read before one is chosen, so that no branch is needed
-            let (yes, no) = (*yes, *no);
-            *out = if *a < *b { yes } else { no };
+            *out = choose(*a < *b, *yes, *no);
         }
     }
 
     /// `yes` where a = b, else `no`.
     pub(super) fn select_equal(a: &[f32], b: &[f32], yes: &[f32], no: &[f32], out: &mut [f32]) {
         for ((((out, a), b), yes), no) in out.iter_mut().zip(a).zip(b).zip(yes).zip(no) {
-            // Both are read before one is chosen, so that no branch is needed
-            let (yes, no) = (*yes, *no);
-            *out = if *a == *b { yes } else { no };
+            *out = choose(*a == *b, *yes, *no);
         }
     }
 

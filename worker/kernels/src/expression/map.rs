@@ -116,12 +116,20 @@ pub fn map(
     out: &mut [f32],
 ) -> Result<(), Fault> {
     let row = output.row();
-    assert_eq!(out.len() as u64, (rows.end - rows.start) * row, "expected the size of the rows");
+    assert_eq!(
+        out.len() as u64,
+        (rows.end - rows.start) * row,
+        "expected the size of the rows"
+    );
     if out.is_empty() {
         return Ok(());
     }
     let all = axes(inputs, output);
-    let axes = if evaluator.reads_coordinates() { all } else { merged(all) };
+    let axes = if evaluator.reads_coordinates() {
+        all
+    } else {
+        merged(all)
+    };
     let mut scratch = Scratch::default();
     let mut operands = Vec::with_capacity(inputs.len());
     let (mut index, mut rest) = (rows.start * row, out);

@@ -16,7 +16,7 @@ proptest! {
         let axis = axis % dims.len() as u8;
         let rows: usize = dims[..dims.len() - 1].iter().product();
         let x = floats(rows * 2 * pairs, seed);
-        let frequencies: Vec<_> = (0..pairs as u64).map(|pair| seed.wrapping_mul(pair * pair + 1) >> pair % 40).collect();
+        let frequencies: Vec<_> = (0..pairs as u64).map(|pair| seed.wrapping_mul(pair * pair + 1) >> (pair % 40)).collect();
         let bindings = Bindings { length: 0, position };
         let inputs = [&tensor(&dims, &x), &tensor(&[pairs], &frequencies)];
         let shape: Vec<_> = dims.iter().map(|dim| *dim as u32).collect();

@@ -17,7 +17,17 @@ fn magnitudes_of(x: &Tensor, rows: usize, seed: u64) -> Vec<f32> {
         Ok(bytes) => from_bytes(&bytes),
         Err(_) => vec![f32::MAX; rows],
     };
-    let odd = [0.0, 1e-30, 1.0, 1.8446744e19, 1e-45, f32::MAX, f32::INFINITY, f32::NAN, -1.0];
+    let odd = [
+        0.0,
+        1e-30,
+        1.0,
+        1.8446744e19,
+        1e-45,
+        f32::MAX,
+        f32::INFINITY,
+        f32::NAN,
+        -1.0,
+    ];
     if seed.is_multiple_of(4) && rows > 0 {
         all[seed as usize / 4 % rows] = odd[seed as usize / 64 % odd.len()];
     }
@@ -80,12 +90,8 @@ proptest! {
         let visible = if causal { Visible::Causal } else { Visible::All };
         let inputs = [&tensor(&[parts, rows, width], &x), &tensor(&[parts, rows], &m)];
         assert_same(&Operator::Weights(visible), &inputs, bindings, |isa, out: &mut [f32]| {
-            for row in 0..parts * rows {
-                let count = visible.count((row % rows) as u64, width as u64, bindings) as usize;
-                let range = row * width..(row + 1) * width;
-                weights(isa, &x[range.clone()], m[row], count, &mut out[range])?;
-            }
-            Ok(())
+            let count = |row: usize| visible.count((row % rows) as u64, width as u64, bindings) as usize;
+            weights_of_rows(isa, &x, width, &m, count, out)
         });
     }
 
@@ -126,18 +132,39 @@ proptest! {
 }
 
 #[test]
+fn weight_sum_should_fail_when_a_weight_is_just_outside() {
+    for weight in [1.0f32.next_up(), -f32::from_bits(1), 1.0, -0.0] {
+        let x = [0.5, weight, 0.25];
+        assert_same(
+            &Operator::WeightSum(30),
+            &[&tensor(&[1, 3], &x)],
+            NOWHERE,
+            |isa, out| weight_sums(isa, &x, 3, 30, out),
+        );
+    }
+}
+
+#[test]
 fn argmax_should_ignore_a_later_group_when_it_starts_with_no_number() {
     let mut x = vec![0.0; 4_096];
     (x[2_048], x[3_000], x[17]) = (f32::NAN, 5.0, 1.0);
-    assert_same(&Operator::ArgMax, &[&tensor(&[1, 4_096], &x)], NOWHERE, |isa, out| argmaxima(isa, &x, 4_096, out));
+    assert_same(&Operator::ArgMax, &[&tensor(&[1, 4_096], &x)], NOWHERE, |isa, out| {
+        argmaxima(isa, &x, 4_096, out)
+    });
 }
 
 #[test]
 fn sum_should_hold_when_all_elements_are_as_large_as_they_can_be() {
     let x = vec![f32::MAX; 70_000];
-    let minus: Vec<_> = x.iter().enumerate().map(|(at, x)| if at % 2 == 0 { *x } else { -x }).collect();
+    let minus: Vec<_> = x
+        .iter()
+        .enumerate()
+        .map(|(at, x)| if at % 2 == 0 { *x } else { -x })
+        .collect();
     for x in [x, minus] {
         let inputs = [&tensor(&[1, x.len()], &x), &tensor(&[1], &[f32::MAX])];
-        assert_same(&Operator::Sum, &inputs, NOWHERE, |isa, out| sums(isa, &x, x.len(), &[f32::MAX], out));
+        assert_same(&Operator::Sum, &inputs, NOWHERE, |isa, out| {
+            sums(isa, &x, x.len(), &[f32::MAX], out)
+        });
     }
 }

@@ -1,7 +1,7 @@
 //! Copies with other strides, in pieces as large as there are.
 
+use super::boxes::Piece;
 use assay_exact::tensor::MAX_RANK;
-use std::ops::Range;
 
 /// Rows and columns that are transposed at a time.
 const TILE: usize = 8;
@@ -18,64 +18,36 @@ struct Axis {
     to: usize,
 }
 
-/// Copies the rows `rows` of an output whose dimensions are `outer` and `row`. Element (i, j, …) is found at start + i ·
-/// strides\[0\] + j · strides\[1\] + …, which always lies inside of the input.
+/// Copies a piece of an output of `rank` dimensions. Element (i, j, …) is found at start + i · strides\[0\] + j ·
+/// strides\[1\] + …, which always lies inside of the input.
 pub(super) fn copy<T: Copy + Default>(
     input: &[T],
     start: i64,
     strides: &[i64; MAX_RANK],
-    (outer, row): (&[u64], usize),
-    rows: Range<u64>,
+    (piece, rank): (&Piece, usize),
     out: &mut [T],
 ) {
-    let mut remaining = rows.clone();
-    while !remaining.is_empty() {
-        // The largest box of whole dimensions that starts here and ends before the end
-        let mut inner = 1;
-        let mut split = outer.len();
-        while let Some(dimension) = split.checked_sub(1) {
-            let larger = inner * outer[dimension];
-            if !remaining.start.is_multiple_of(larger) || remaining.start + larger > remaining.end {
-                break;
-            }
-            inner = larger;
-            split = dimension;
-        }
-        // And as many of them as there are before the next one outwards begins
-        let (mut from, mut count) = (start, 1);
-        let mut rest = remaining.start / inner;
-        if let Some(dimension) = split.checked_sub(1) {
-            let until_end = outer[dimension] - rest % outer[dimension];
-            count = until_end.min((remaining.end - remaining.start) / inner);
-        }
-        for (size, stride) in outer[..split].iter().zip(strides).rev() {
-            from += (rest % size) as i64 * stride;
-            rest /= size;
-        }
-        let mut axes = Vec::with_capacity(MAX_RANK);
-        let mut to = row * inner as usize;
-        if let Some(dimension) = split.checked_sub(1) {
-            axes.push(Axis { size: count as usize, from: strides[dimension], to });
-        }
-        for (size, stride) in outer.iter().zip(strides).skip(split) {
-            to /= *size as usize;
-            axes.push(Axis { size: *size as usize, from: *stride, to });
-        }
-        axes.push(Axis { size: row, from: strides[outer.len()], to: 1 });
-        let length = (count * inner) as usize * row;
-        let place = (remaining.start - rows.start) as usize * row;
-        piece(input, from, &merged(axes), &mut out[place..][..length]);
-        remaining.start += count * inner;
-    }
+    let first = strides.iter().zip(&piece.at).map(|(stride, at)| stride * *at as i64);
+    let axes = piece.sizes.iter().zip(strides).zip(piece.strides).take(rank);
+    let axes = axes.map(|((size, from), to)| Axis {
+        size: *size,
+        from: *from,
+        to,
+    });
+    copy_axes(input, start + first.sum::<i64>(), &merged(axes), out);
 }
 
 /// The same elements with as few dimensions as possible.
-fn merged(axes: Vec<Axis>) -> Vec<Axis> {
-    let mut merged: Vec<Axis> = Vec::with_capacity(axes.len());
-    for axis in axes.into_iter().filter(|axis| axis.size != 1) {
+fn merged(axes: impl Iterator<Item = Axis>) -> Vec<Axis> {
+    let mut merged: Vec<Axis> = Vec::with_capacity(MAX_RANK);
+    for axis in axes.filter(|axis| axis.size != 1) {
         match merged.last_mut() {
-            Some(outer) if outer.from == axis.from * axis.size as i64 && outer.to == axis.to * axis.size => {
-                *outer = Axis { size: outer.size * axis.size, ..axis };
+            // In the output they follow each other anyway
+            Some(outer) if outer.from == axis.from * axis.size as i64 => {
+                *outer = Axis {
+                    size: outer.size * axis.size,
+                    ..axis
+                };
             }
             _ => merged.push(axis),
         }
@@ -84,24 +56,33 @@ fn merged(axes: Vec<Axis>) -> Vec<Axis> {
 }
 
 /// Copies what these dimensions, of which the last is contiguous in `out`, are made of.
-fn piece<T: Copy + Default>(input: &[T], start: i64, axes: &[Axis], out: &mut [T]) {
+fn copy_axes<T: Copy + Default>(input: &[T], start: i64, axes: &[Axis], out: &mut [T]) {
     let Some((last, outer)) = axes.split_last() else {
         out.fill(input[start as usize]);
         return;
     };
-    let transposed = if matches!(last.from, 0 | 1) { None } else { outer.iter().position(|axis| axis.from == 1) };
+    let transposed = if matches!(last.from, 0 | 1) {
+        None
+    } else {
+        outer.iter().position(|axis| axis.from == 1)
+    };
     match transposed {
         Some(rows) => {
             let mut others = outer.to_vec();
             let rows = others.remove(rows);
-            each(&others, start, 0, &mut |from, to| transpose(input, from, rows, *last, &mut out[to..]));
+            each(&others, start, 0, &mut |from, to| {
+                transpose(input, from, rows, *last, &mut out[to..])
+            });
         }
         None => each(outer, start, 0, &mut |from, to| {
             let row = &mut out[to..][..last.size];
             match last.from {
                 0 => row.fill(input[from as usize]),
                 1 => row.copy_from_slice(&input[from as usize..][..last.size]),
-                step => row.iter_mut().zip(0..).for_each(|(out, at)| *out = input[(from + step * at) as usize]),
+                step => row
+                    .iter_mut()
+                    .zip(0..)
+                    .for_each(|(out, at)| *out = input[(from + step * at) as usize]),
             }
         }),
     }
@@ -129,7 +110,13 @@ fn transpose<T: Copy + Default>(input: &[T], from: i64, rows: Axis, columns: Axi
                 for column in (left..right).step_by(TILE) {
                     let size = (TILE.min(bottom - row), TILE.min(right - column));
                     let start = from + row as i64 + columns.from * column as i64;
-                    tile(input, start, (columns.from, rows.to), size, &mut out[row * rows.to + column..]);
+                    tile(
+                        input,
+                        start,
+                        (columns.from, rows.to),
+                        size,
+                        &mut out[row * rows.to + column..],
+                    );
                 }
             }
         }

@@ -39,7 +39,13 @@ fn check<T: Element + Default>(
 fn coordinate(offset: i32, terms: &[(u8, i32)], divisor: u32) -> Coordinate {
     Coordinate {
         offset: Dim::constant(offset),
-        terms: terms.iter().map(|(dimension, factor)| Term { dimension: *dimension, factor: *factor }).collect(),
+        terms: terms
+            .iter()
+            .map(|(dimension, factor)| Term {
+                dimension: *dimension,
+                factor: *factor,
+            })
+            .collect(),
         divisor,
     }
 }
@@ -47,7 +53,10 @@ fn coordinate(offset: i32, terms: &[(u8, i32)], divisor: u32) -> Coordinate {
 /// The view that takes the output's dimension `order[d]` for the input's dimension d.
 #[track_caller]
 fn permute(input: &[usize], order: &[u8], cuts: [u64; 2]) {
-    let coordinates: Vec<_> = order.iter().map(|dimension| coordinate(0, &[(*dimension, 1)], 1)).collect();
+    let coordinates: Vec<_> = order
+        .iter()
+        .map(|dimension| coordinate(0, &[(*dimension, 1)], 1))
+        .collect();
     let mut output = vec![0; input.len()];
     for (dimension, size) in order.iter().zip(input) {
         output[usize::from(*dimension)] = *size;
@@ -56,7 +65,13 @@ fn permute(input: &[usize], order: &[u8], cuts: [u64; 2]) {
     check(|at| at as i8, &output, &coordinates, input, at);
     check(|at| at as i16, &output, &coordinates, input, at);
     check(|at| at as f32, &output, &coordinates, input, at);
-    check(|at| at.wrapping_mul(0x9e37_79b9_7f4a_7c15), &output, &coordinates, input, at);
+    check(
+        |at| at.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+        &output,
+        &coordinates,
+        input,
+        at,
+    );
 }
 
 #[test]
@@ -81,7 +96,13 @@ fn windows_should_be_those_of_the_reference() {
         coordinate(-1, &[(1, 2), (3, 1)], 1),
         coordinate(-1, &[(2, 2), (4, 1)], 1),
     ];
-    check(|at| at as f32, &output, &windows, &[2, 6, 7], (Bindings::default(), [5, 30]));
+    check(
+        |at| at as f32,
+        &output,
+        &windows,
+        &[2, 6, 7],
+        (Bindings::default(), [5, 30]),
+    );
     // Their gradient: where in the windows an element occurs
     let gradient = [
         coordinate(0, &[(0, 1)], 1),
@@ -90,40 +111,94 @@ fn windows_should_be_those_of_the_reference() {
         coordinate(0, &[(3, 1)], 1),
         coordinate(0, &[(4, 1)], 1),
     ];
-    check(|at| at as f32, &[2, 6, 7, 3, 3], &gradient, &output, (Bindings::default(), [50, 90]));
+    check(
+        |at| at as f32,
+        &[2, 6, 7, 3, 3],
+        &gradient,
+        &output,
+        (Bindings::default(), [50, 90]),
+    );
 }
 
 #[test]
 fn row_should_be_taken_in_steps_when_a_divisor_leaves_gaps() {
-    for (offset, factor, divisor) in [(0, 1, 2), (-5, 2, 6), (3, -3, 7), (41, -2, 4), (1, 2, 4), (0, 1, 1_000), (7, 65, 130)] {
+    for (offset, factor, divisor) in [
+        (0, 1, 2),
+        (-5, 2, 6),
+        (3, -3, 7),
+        (41, -2, 4),
+        (1, 2, 4),
+        (0, 1, 1_000),
+        (7, 65, 130),
+    ] {
         let coordinates = [coordinate(1, &[], 1), coordinate(offset, &[(0, factor)], divisor)];
-        check(|at| at as f32, &[97], &coordinates, &[3, 19], (Bindings::default(), [0, 0]));
+        check(
+            |at| at as f32,
+            &[97],
+            &coordinates,
+            &[3, 19],
+            (Bindings::default(), [0, 0]),
+        );
     }
 }
 
 #[test]
 fn numerators_should_not_overflow_when_they_are_as_large_as_they_can_be() {
-    let far = Dim { constant: i32::MIN, length: i32::MAX, position: i32::MAX };
-    let bindings = Bindings { length: u32::MAX, position: u32::MAX };
-    let huge = Coordinate { offset: far, ..coordinate(0, &[(0, i32::MIN); 5], 3) };
-    check(|at| at as f32, &[5], &[huge, coordinate(0, &[], 1)], &[3, 4], (bindings, [0, 0]));
+    let far = Dim {
+        constant: i32::MIN,
+        length: i32::MAX,
+        position: i32::MAX,
+    };
+    let bindings = Bindings {
+        length: u32::MAX,
+        position: u32::MAX,
+    };
+    let huge = Coordinate {
+        offset: far,
+        ..coordinate(0, &[(0, i32::MIN); 5], 3)
+    };
+    check(
+        |at| at as f32,
+        &[5],
+        &[huge, coordinate(0, &[], 1)],
+        &[3, 4],
+        (bindings, [0, 0]),
+    );
     // Two that come to nothing
     let cancelled = Coordinate {
-        offset: Dim { constant: 1, length: i32::MAX, position: -i32::MAX },
+        offset: Dim {
+            constant: 1,
+            length: i32::MAX,
+            position: -i32::MAX,
+        },
         ..coordinate(0, &[(0, i32::MAX), (0, -i32::MAX), (0, 1)], 1)
     };
     check(|at| at as f32, &[5], &[cancelled], &[4], (bindings, [0, 0]));
-    check(|at| at as f32, &[1], &[coordinate(0, &[(0, i32::MAX); 5], 1), coordinate(2, &[], 1)], &[3, 4], (bindings, [0, 0]));
+    check(
+        |at| at as f32,
+        &[1],
+        &[coordinate(0, &[(0, i32::MAX); 5], 1), coordinate(2, &[], 1)],
+        &[3, 4],
+        (bindings, [0, 0]),
+    );
 }
 
 fn any_coordinate(rank: usize) -> impl Strategy<Value = Coordinate> {
-    let term = (0..rank.max(1) as u8, prop::sample::select(&[1, 1, 1, 2, -1, 3, 0, -2][..]));
+    let term = (
+        0..rank.max(1) as u8,
+        prop::sample::select(&[1, 1, 1, 2, -1, 3, 0, -2][..]),
+    );
     let terms = prop::collection::vec(term, if rank == 0 { 0..1 } else { 0..3 });
-    (terms, -3i32..4, prop::sample::select(&[1u32, 1, 1, 2, 3][..]), -1i32..2)
-        .prop_map(|(terms, constant, divisor, length)| Coordinate {
-            offset: Dim { constant, length, position: 0 },
+    (terms, -3i32..4, prop::sample::select(&[1u32, 1, 1, 2, 3][..]), -1i32..2).prop_map(
+        |(terms, constant, divisor, length)| Coordinate {
+            offset: Dim {
+                constant,
+                length,
+                position: 0,
+            },
             ..coordinate(0, &terms, divisor)
-        })
+        },
+    )
 }
 
 proptest! {
