@@ -41,10 +41,7 @@ mod tests;
 mod avx2;
 
 use crate::Isa;
-use assay_exact::{
-    operator::{Fault, Visible},
-    row::{is_magnitude, is_operand},
-};
+use assay_exact::operator::{Fault, Visible};
 use std::{fmt, ops::Range};
 use task::{Suspect, Task};
 
@@ -184,11 +181,8 @@ pub fn attend(
         .magnitudes
         .extend((0..task.rows()).map(|row| task::magnitude(task.query(row))));
     let magnitudes = &scratch.magnitudes;
-    let are_operands = |mut all: Box<dyn Iterator<Item = f32> + '_>| all.all(|m| is_magnitude(m) && is_operand(m));
-    let operands = are_operands(Box::new(magnitudes.iter().copied()))
-        && are_operands(Box::new((0..keys.tokens).map(|token| task.key_magnitude(token))));
-    let done = if operands {
-        let is_bounded = task.is_bounded(magnitudes);
+    let done = if let Some(largest) = task.largest_operands(magnitudes) {
+        let is_bounded = task.is_bounded(largest);
         match isa {
             Isa::Portable => portable::attend(&task, magnitudes, is_bounded, output, &mut scratch.portable),
             #[cfg(target_arch = "x86_64")]

@@ -10,6 +10,12 @@ pub(super) const COLUMNS: usize = 16;
 /// Pairs of elements over which products are summed in 32 bits.
 pub(super) const PAIRS: usize = DEPTH / 2;
 
+/// Tokens by which the cache is asked for ahead of its use.
+const AHEAD: usize = 32;
+
+/// Integers of a cache line.
+const LINE: usize = 32;
+
 /// Two consecutive elements of all columns of a panel: their digits, each pair in 32 bits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
@@ -31,53 +37,85 @@ pub(super) struct Digits<'a> {
     pub(super) lower: &'a [i32],
 }
 
-/// The accumulators of two rows with 16 columns. As doubles they are exact: fewer than 2²³ products of less than
-/// 2²⁹ each.
+/// The accumulators of rows with 16 columns. As doubles they are exact: fewer than 2²³ products of less than 2²⁹ each.
+pub(super) type Sums<const ROWS: usize> = [[__m256d; 4]; ROWS];
+
+/// The accumulators of one or two rows with 16 columns, over at most [`PAIRS`] steps.
 #[target_feature(enable = "avx2")]
 #[inline]
-pub(super) fn tile(rows: [Digits<'_>; 2], steps: &[Step]) -> [[__m256d; 4]; 2] {
-    let mut sums = [[_mm256_setzero_pd(); 4]; 2];
-    let start = |at: usize| at * PAIRS;
-    for (block, steps) in steps.chunks(PAIRS).enumerate() {
-        let part = |row: &[i32]| -> *const i32 { row[start(block)..start(block) + steps.len()].as_ptr() };
-        let (upper, lower) = (rows.map(|row| part(row.upper)), rows.map(|row| part(row.lower)));
-        let mut high = [[_mm256_setzero_si256(); 2]; 2];
-        let mut low = [[_mm256_setzero_si256(); 2]; 2];
-        for (at, step) in steps.iter().enumerate() {
-            for row in 0..2 {
-                // SAFETY: the parts are as long as the steps
-                let (upper, lower) = unsafe { (*upper[row].add(at), *lower[row].add(at)) };
-                let (upper, lower) = (_mm256_set1_epi32(upper), _mm256_set1_epi32(lower));
-                for half in 0..2 {
-                    let (of_high, of_low) = (&mut high[row][half], &mut low[row][half]);
-                    *of_high = _mm256_add_epi32(*of_high, _mm256_madd_epi16(upper, step.high[half]));
-                    *of_low = _mm256_add_epi32(*of_low, _mm256_madd_epi16(upper, step.low[half]));
-                    *of_low = _mm256_add_epi32(*of_low, _mm256_madd_epi16(lower, step.high[half]));
-                }
-            }
-        }
-        for row in 0..2 {
+pub(super) fn tile<const ROWS: usize>(rows: [Digits<'_>; ROWS], steps: &[Step]) -> Sums<ROWS> {
+    debug_assert!(steps.len() <= PAIRS, "longer sums could overflow");
+    for row in &rows {
+        assert!(row.upper.len() >= steps.len() && row.lower.len() >= steps.len());
+    }
+    let mut high = [[_mm256_setzero_si256(); 2]; ROWS];
+    let mut low = [[_mm256_setzero_si256(); 2]; ROWS];
+    for (at, step) in steps.iter().enumerate() {
+        for row in 0..ROWS {
+            // SAFETY: the rows are at least as long as the steps
+            let (upper, lower) = unsafe { (*rows[row].upper.get_unchecked(at), *rows[row].lower.get_unchecked(at)) };
+            let (upper, lower) = (_mm256_set1_epi32(upper), _mm256_set1_epi32(lower));
             for half in 0..2 {
-                let parts = together(high[row][half], low[row][half]);
-                for (sum, part) in sums[row][2 * half..].iter_mut().zip(parts) {
-                    *sum = _mm256_add_pd(*sum, part);
-                }
+                let (of_high, of_low) = (&mut high[row][half], &mut low[row][half]);
+                *of_high = _mm256_add_epi32(*of_high, _mm256_madd_epi16(upper, step.high[half]));
+                *of_low = _mm256_add_epi32(*of_low, _mm256_madd_epi16(upper, step.low[half]));
+                *of_low = _mm256_add_epi32(*of_low, _mm256_madd_epi16(lower, step.high[half]));
             }
         }
     }
+    let mut sums = [[_mm256_setzero_pd(); 4]; ROWS];
+    for row in 0..ROWS {
+        for half in 0..2 {
+            [sums[row][2 * half], sums[row][2 * half + 1]] = together(high[row][half], low[row][half]);
+        }
+    }
     sums
+}
+
+/// The accumulators of one or two rows with 16 columns, over any number of steps.
+#[target_feature(enable = "avx2")]
+#[inline]
+pub(super) fn tiles<const ROWS: usize>(rows: [Digits<'_>; ROWS], steps: &[Step]) -> Sums<ROWS> {
+    if steps.len() <= PAIRS {
+        return tile(rows, steps);
+    }
+    let mut sums = [[_mm256_setzero_pd(); 4]; ROWS];
+    let mut rest = rows;
+    for steps in steps.chunks(PAIRS) {
+        let parts = tile(rest, steps);
+        for row in 0..ROWS {
+            add(&mut sums[row], parts[row]);
+            rest[row].upper = &rest[row].upper[steps.len()..];
+            rest[row].lower = &rest[row].lower[steps.len()..];
+        }
+    }
+    sums
+}
+
+/// Adds accumulators to others.
+#[target_feature(enable = "avx2")]
+#[inline]
+pub(super) fn add(sums: &mut [__m256d; 4], parts: [__m256d; 4]) {
+    for (sum, part) in sums.iter_mut().zip(parts) {
+        *sum = _mm256_add_pd(*sum, part);
+    }
 }
 
 /// 256 · high + low.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn together(high: __m256i, low: __m256i) -> [__m256d; 2] {
-    let halves = |x: __m256i| [_mm256_castsi256_si128(x), _mm256_extracti128_si256::<1>(x)];
-    let (high, low) = (halves(high), halves(low));
-    [0, 1].map(|half| {
-        let high = _mm256_mul_pd(_mm256_cvtepi32_pd(high[half]), _mm256_set1_pd(256.0));
-        _mm256_add_pd(high, _mm256_cvtepi32_pd(low[half]))
-    })
+    [
+        together_half(_mm256_castsi256_si128(high), _mm256_castsi256_si128(low)),
+        together_half(_mm256_extracti128_si256::<1>(high), _mm256_extracti128_si256::<1>(low)),
+    ]
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn together_half(high: __m128i, low: __m128i) -> __m256d {
+    let high = _mm256_mul_pd(_mm256_cvtepi32_pd(high), _mm256_set1_pd(256.0));
+    _mm256_add_pd(high, _mm256_cvtepi32_pd(low))
 }
 
 /// The digits of 16-bit integers. Those outside of their class give something, and fail the check of their absolute
@@ -102,10 +140,14 @@ pub(super) fn pack_keys(task: &Task<'_>, first: usize, steps: &mut [Step]) -> __
                 &[]
             }
         });
+        for lane in 0..8 {
+            prefetch(task, task.keys.k, first + half * 8 + lane + AHEAD);
+        }
         for (at, steps) in steps.chunks_exact_mut(8).enumerate() {
-            let rows = keys.map(|key| load_integers(key, at * COLUMNS));
-            for row in rows {
-                largest = _mm256_max_epu16(largest, _mm256_abs_epi16(row));
+            let mut rows = [_mm256_setzero_si256(); 8];
+            for (row, key) in rows.iter_mut().zip(keys) {
+                *row = load_integers(key, at * COLUMNS);
+                largest = _mm256_max_epu16(largest, _mm256_abs_epi16(*row));
             }
             for (step, pair) in steps.iter_mut().zip(transpose(rows)) {
                 (step.high[half], step.low[half]) = split(pair);
@@ -146,23 +188,40 @@ fn transpose(rows: [__m256i; 8]) -> [__m256i; 8] {
     })
 }
 
-/// Makes the panel of 16 elements from `column` on of the values of [`DEPTH`] tokens from `first` on. Returns the
-/// largest absolute values.
+/// Makes the panels of the values of some tokens from `first` on: as many as `pairs` steps of each panel hold. Returns
+/// the largest absolute values.
 #[target_feature(enable = "avx2")]
-pub(super) fn pack_values(task: &Task<'_>, first: usize, column: usize, steps: &mut [Step]) -> __m256i {
+pub(super) fn pack_values(task: &Task<'_>, first: usize, pairs: usize, steps: &mut [Step]) -> __m256i {
     let mut largest = _mm256_setzero_si256();
     let tokens = task.keys.tokens;
-    for (token, step) in (first..tokens).step_by(2).zip(steps) {
-        let even = load_integers(task.value(token), column);
-        let odd = if token + 1 < tokens {
-            load_integers(task.value(token + 1), column)
-        } else {
-            _mm256_setzero_si256()
-        };
-        largest = _mm256_max_epu16(largest, _mm256_max_epu16(_mm256_abs_epi16(even), _mm256_abs_epi16(odd)));
-        let (low, high) = (_mm256_unpacklo_epi16(even, odd), _mm256_unpackhi_epi16(even, odd));
-        (step.high[0], step.low[0]) = split(_mm256_permute2x128_si256::<0x20>(low, high));
-        (step.high[1], step.low[1]) = split(_mm256_permute2x128_si256::<0x31>(low, high));
+    for (pair, token) in (first..tokens).step_by(2).take(pairs).enumerate() {
+        let even = task.value(token);
+        let odd: &[i16] = if token + 1 < tokens { task.value(token + 1) } else { &[] };
+        prefetch(task, task.keys.v, token + AHEAD);
+        prefetch(task, task.keys.v, token + 1 + AHEAD);
+        for (panel, steps) in steps.chunks_exact_mut(pairs).enumerate() {
+            let (even, odd) = (
+                load_integers(even, panel * COLUMNS),
+                load_integers(odd, panel * COLUMNS),
+            );
+            largest = _mm256_max_epu16(largest, _mm256_max_epu16(_mm256_abs_epi16(even), _mm256_abs_epi16(odd)));
+            let (low, high) = (_mm256_unpacklo_epi16(even, odd), _mm256_unpackhi_epi16(even, odd));
+            let step = &mut steps[pair];
+            (step.high[0], step.low[0]) = split(_mm256_permute2x128_si256::<0x20>(low, high));
+            (step.high[1], step.low[1]) = split(_mm256_permute2x128_si256::<0x31>(low, high));
+        }
     }
     largest
+}
+
+/// Asks for a token's row of the cache. Rows of one head do not lie next to each other, so that the CPU would not
+/// guess which comes next.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn prefetch(task: &Task<'_>, integers: &[i16], token: usize) {
+    if token < task.keys.tokens {
+        for line in task.row_of(integers, token).chunks(LINE) {
+            _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast());
+        }
+    }
 }

@@ -16,7 +16,11 @@ fn assert_fault(lane: &Lane, stage: Stage, fault: Fault) {
     assert_eq!((error.stage, error.fault), (stage, fault));
     for isa in Isa::available() {
         let in_blocks = lane.attend_in_blocks(isa, 2, &mut Scratch::default());
-        assert_eq!(in_blocks, Err(error), "the first of all blocks is the first of the whole");
+        assert_eq!(
+            in_blocks,
+            Err(error),
+            "the first of all blocks is the first of the whole"
+        );
     }
 }
 
@@ -47,7 +51,14 @@ fn score_should_fault_when_the_magnitude_of_a_key_is_none_even_if_not_visible() 
         for isa in Isa::available() {
             let mut o = vec![0.0; 2 * 6];
             let output = Output { o: &mut o, stride: 0 };
-            let result = attend(isa, &lane.keys(), &lane.queries(), &one, output, &mut Scratch::default());
+            let result = attend(
+                isa,
+                &lane.keys(),
+                &lane.queries(),
+                &one,
+                output,
+                &mut Scratch::default(),
+            );
             assert_eq!(result.unwrap_err().stage, Stage::Score);
         }
     }

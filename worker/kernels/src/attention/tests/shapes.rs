@@ -40,7 +40,13 @@ fn attention_should_be_exact_when_many_rows_have_long_scores() {
 #[test]
 fn attention_should_be_exact_when_all_integers_are_extreme() {
     // Sums of one sign over several stretches of 32-bit sums, upper parts and digits at their bounds
-    for (k, q) in [(16_384, 1.0f32), (-16_384, 1.0), (16_255, 0.999_999), (127, -1.0), (-128, 0.5)] {
+    for (k, q) in [
+        (16_384, 1.0f32),
+        (-16_384, 1.0),
+        (16_255, 0.999_999),
+        (127, -1.0),
+        (-128, 0.5),
+    ] {
         for v in [-16_384, 128] {
             let mut lane = Lane::new((1, 600, 1, 1, 520), Visible::All, 3);
             lane.k.fill(k);
@@ -120,7 +126,11 @@ fn prefill_should_equal_decodes_of_one_token_after_the_other() {
             tokens,
             ..lane.clone()
         };
-        assert_eq!(one.attend().unwrap(), whole[step * row..(step + 1) * row], "token {step}");
+        assert_eq!(
+            one.attend().unwrap(),
+            whole[step * row..(step + 1) * row],
+            "token {step}"
+        );
     }
 }
 
@@ -144,8 +154,18 @@ fn output_should_be_written_only_where_the_block_is() {
         let mut o = vec![f32::NAN; 4 * 12];
         let block = Block { group: 0, rows: 0..4 };
         let output = Output { o: &mut o, stride: 12 };
-        attend(isa, &lane.keys(), &lane.queries(), &block, output, &mut Scratch::default()).unwrap();
-        assert!(o.chunks(12).all(|row| row[..6].iter().all(|x| x.is_finite()) && row[6..].iter().all(|x| x.is_nan())));
+        attend(
+            isa,
+            &lane.keys(),
+            &lane.queries(),
+            &block,
+            output,
+            &mut Scratch::default(),
+        )
+        .unwrap();
+        assert!(o
+            .chunks(12)
+            .all(|row| row[..6].iter().all(|x| x.is_finite()) && row[6..].iter().all(|x| x.is_nan())));
     }
 }
 
