@@ -64,7 +64,7 @@ pub struct Keys<'a> {
     pub tokens: usize,
     /// Heads G of keys and values.
     pub heads: usize,
-    /// Elements D of a head, at most 2²³.
+    /// Elements D of a head, from 1 to 2²³.
     pub dimension: usize,
 }
 
@@ -166,6 +166,8 @@ pub struct Scratch {
 /// # Panics
 ///
 /// If lengths do not fit each other, the factor is not finite, or the instruction set is not there.
+///
+/// Threads must round to nearest and keep subnormals, as they do unless told otherwise.
 pub fn attend(
     isa: Isa,
     keys: &Keys<'_>,
@@ -176,6 +178,9 @@ pub fn attend(
 ) -> Result<(), AttentionFault> {
     let task = Task::new(keys, queries, block);
     task.check_output(&output);
+    if task.rows() == 0 {
+        return Ok(());
+    }
     scratch.magnitudes.clear();
     scratch
         .magnitudes

@@ -326,8 +326,8 @@ impl Buffers {
         let weights: [_; ROWS] =
             std::array::from_fn(|row| digits_of(&self.weights, first + row, sizes.key_panels, pairs.clone()));
         let parts: Sums<ROWS> = tile(weights, &self.values[steps]);
-        for row in 0..ROWS {
-            add(&mut self.sums[(first + row) * sizes.value_panels + panel], parts[row]);
+        for (row, parts) in parts.into_iter().enumerate() {
+            add(&mut self.sums[(first + row) * sizes.value_panels + panel], parts);
         }
     }
 

@@ -137,9 +137,6 @@ fn mix(task: &Task<'_>) -> Option<AttentionFault> {
     let outside = (0..task.keys.tokens)
         .filter_map(|token| task.value(token).iter().position(|q| !is_in_class(q)))
         .min();
-    if dimension == 0 {
-        return None;
-    }
     in_order(task).find_map(|(row, at)| {
         if !is_operand(mixed_magnitude(task, row)) {
             return Some(fault(Stage::Mix, at * dimension, Fault::Magnitude));

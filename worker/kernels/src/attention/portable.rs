@@ -105,7 +105,7 @@ pub(super) fn attend(
     buffers: &mut Buffers,
 ) -> Result<(), Suspect> {
     let (tokens, dimension) = (task.keys.tokens, task.keys.dimension);
-    if task.rows() > 0 && !(0..tokens).all(|token| is_in_class(task.key(token)) && is_in_class(task.value(token))) {
+    if !(0..tokens).all(|token| is_in_class(task.key(token)) && is_in_class(task.value(token))) {
         return Err(Suspect);
     }
     buffers.key_powers.clear();

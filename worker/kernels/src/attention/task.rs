@@ -46,8 +46,8 @@ impl<'a> Task<'a> {
             "queries are [L, H, D]"
         );
         assert!(
-            (1..MAX_SUM).contains(&(tokens as u64)) && dimension as u64 <= MAX_SUM,
-            "expected 1 to {} tokens and at most {MAX_SUM} elements a head, got {tokens} and {dimension}",
+            (1..MAX_SUM).contains(&(tokens as u64)) && (1..=MAX_SUM).contains(&(dimension as u64)),
+            "expected 1 to {} tokens and 1 to {MAX_SUM} elements a head, got {tokens} and {dimension}",
             MAX_SUM - 1
         );
         assert!(
