@@ -19,9 +19,9 @@
 //! # Products
 //!
 //! Of a 24-bit integer with digits a₀ a₁ a₂ and a 16-bit integer b with digits b₀ b₁, the product keeps all pairs of
-//! digits but a₂b₁. With the *upper* part A = 256·a₀ + a₁, which fits in 16 bits, and the *lower* part a₂ that is
-//! A·b + a₂·b₀ = 256·A·b₀ + (A·b₁ + a₂·b₀): three multiplications of 16 bits, in sums that fit in 32 bits over
-//! [`DEPTH`] elements.
+//! digits but a₂b₁. With the *upper* part A = 256·a₀ + a₁, which fits in 16 bits, and the *lower* part a₂, that is
+//! A·b + a₂·b₀ = 256·A·b₀ + (A·b₁ + a₂·b₀). The first form is one instruction that multiplies pairs of 16 bits, but fills
+//! 32 bits after a few elements; the second fills them only after [`DEPTH`].
 //!
 //! # Faults
 //!
@@ -45,7 +45,7 @@ use assay_exact::operator::{Fault, Visible};
 use std::{fmt, ops::Range};
 use task::{Suspect, Task};
 
-/// Elements over which products are summed in 32 bits. The largest of those sums is at most
+/// Elements over which the second form is summed in 32 bits. The largest of those sums is at most
 /// DEPTH · (2¹⁴·2⁷ + 2⁷·2⁶) < 2³¹.
 const DEPTH: usize = 256;
 
@@ -145,7 +145,8 @@ impl fmt::Display for AttentionFault {
 
 impl std::error::Error for AttentionFault {}
 
-/// Memory that calls reuse: about 8 bytes for each element of the group's keys and values, and 128 KiB.
+/// Memory that calls reuse: about 4 bytes for each element of the group's keys and values, and 12 bytes for
+/// each score of a block of rows: some 100 KiB, or 8 rows of them where tokens are many.
 #[derive(Debug, Default)]
 pub struct Scratch {
     magnitudes: Vec<f32>,

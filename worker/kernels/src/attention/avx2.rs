@@ -14,9 +14,9 @@ use assay_exact::{
     row::{dequantise_weights, exponent, is_operand, LEAST_MAGNITUDE},
     scalar::{exp, pow2},
 };
-use panel::{add, pack_keys, pack_values, tile, tiles, Digits, Step, Sums, COLUMNS, PAIRS};
+use panel::{add, pack_keys, pack_values, tile, Step, Sums, COLUMNS};
 use std::{arch::x86_64::*, ops::Range};
-use vector::{abs, digits, each, floats, is_finite, load, pairs, to_floats};
+use vector::{abs, digits, each, floats, integers, is_finite, load, to_floats};
 
 mod panel;
 mod vector;
@@ -27,8 +27,8 @@ const BLOCK_BYTES: usize = 64 << 10;
 /// Rows that a block has at least, and at most.
 const BLOCK_ROWS: (usize, usize) = (8, 64);
 
-/// Pairs of tokens of a panel of values that is used but once: so few that it stays nearest.
-const SINGLE_PAIRS: usize = 32;
+/// Tokens of a panel of values: of one that is used but once, so few that it stays nearest.
+const VALUE_STEPS: (usize, usize) = (64, 256);
 
 /// Floats of a vector.
 const LANES: usize = 8;
@@ -36,20 +36,20 @@ const LANES: usize = 8;
 /// What is kept between calls.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
-    /// Keys: for each 16 tokens all pairs of elements.
+    /// Keys: for each 16 tokens all elements.
     keys: Vec<Step>,
-    /// Values: for each [`DEPTH`] tokens, for each 16 elements, all pairs of tokens.
+    /// Values: for each [`VALUE_STEPS`] tokens, for each 16 elements, all tokens.
     values: Vec<Step>,
     /// What scores are multiplied by for each key.
     key_powers: Vec<__m256>,
     /// What weights are multiplied by for each value.
     value_powers: Vec<__m256>,
-    /// Digits of a block's queries, upper and lower.
-    queries: (Vec<__m256i>, Vec<__m256i>),
+    /// Digits of a block's queries.
+    queries: Vec<__m256i>,
     /// A block's scores, then weights, then products of weights.
     scores: Vec<__m256>,
-    /// Digits of a block's products of weights, upper and lower.
-    weights: (Vec<__m256i>, Vec<__m256i>),
+    /// Digits of a block's products of weights.
+    weights: Vec<__m256i>,
     /// A block's sums for each element of a head.
     sums: Vec<[__m256d; 4]>,
     /// For each row of a block, how many keys it sees.
@@ -69,7 +69,7 @@ struct Sizes {
     value_panels: usize,
     /// Steps of a panel of keys.
     key_steps: usize,
-    /// Pairs of tokens of a panel of values.
+    /// Tokens of a panel of values.
     value_steps: usize,
     /// Whether all rows are in one block, so that a panel is used but once.
     is_single: bool,
@@ -100,8 +100,8 @@ pub(super) fn attend(
     let sizes = Sizes {
         key_panels,
         value_panels: task.keys.dimension.div_ceil(COLUMNS),
-        key_steps: task.keys.dimension.div_ceil(COLUMNS) * COLUMNS / 2,
-        value_steps: if is_single { SINGLE_PAIRS } else { PAIRS },
+        key_steps: task.keys.dimension.div_ceil(COLUMNS) * COLUMNS,
+        value_steps: if is_single { VALUE_STEPS.0 } else { VALUE_STEPS.1 },
         is_single,
     };
     buffers.set_up(task, sizes, block.min(task.rows()));
@@ -134,7 +134,7 @@ impl Buffers {
         let (panels, blocks) = if sizes.is_single {
             (1, 1)
         } else {
-            (sizes.key_panels, tokens.div_ceil(2 * sizes.value_steps))
+            (sizes.key_panels, tokens.div_ceil(sizes.value_steps))
         };
         let (zero, zeros) = (_mm256_setzero_ps(), _mm256_setzero_si256());
         reserve(&mut self.keys, panels * sizes.key_steps, Step::default());
@@ -145,11 +145,9 @@ impl Buffers {
         );
         reserve(&mut self.key_powers, sizes.key_panels * 2, zero);
         reserve(&mut self.value_powers, sizes.key_panels * 2, zero);
-        reserve(&mut self.queries.0, rows * sizes.value_panels, zeros);
-        reserve(&mut self.queries.1, rows * sizes.value_panels, zeros);
+        reserve(&mut self.queries, rows * sizes.value_panels * 2, zeros);
         reserve(&mut self.scores, rows * sizes.key_panels * 2, zero);
-        reserve(&mut self.weights.0, rows * sizes.key_panels, zeros);
-        reserve(&mut self.weights.1, rows * sizes.key_panels, zeros);
+        reserve(&mut self.weights, rows * sizes.key_panels * 2, zeros);
         reserve(&mut self.sums, rows * sizes.value_panels, [_mm256_setzero_pd(); 4]);
         reserve(&mut self.counts, rows, 0);
         reserve(&mut self.powers, rows, 0.0);
@@ -177,11 +175,9 @@ impl Buffers {
             self.powers[row] = query_power(magnitude);
             let factor = _mm256_set1_ps(query_factor(magnitude));
             let query = task.query(rows.first + row);
-            let at = row * sizes.value_panels;
-            for panel in 0..sizes.value_panels {
-                let start = panel * COLUMNS;
-                let x = [load(query, start), load(query, start + LANES)];
-                (self.queries.0[at + panel], self.queries.1[at + panel]) = digits(x, factor);
+            let to = &mut self.queries[row * sizes.value_panels * 2..][..sizes.value_panels * 2];
+            for (vector, to) in to.iter_mut().enumerate() {
+                *to = digits(load(query, vector * LANES), factor);
             }
         }
     }
@@ -189,7 +185,7 @@ impl Buffers {
     /// Scores of the block's rows: with all keys that any of them sees, or with all keys.
     #[target_feature(enable = "avx2")]
     fn score(&mut self, task: &Task<'_>, is_bounded: bool, rows: &Rows, sizes: Sizes) -> Result<(), Suspect> {
-        let len = task.keys.dimension.div_ceil(2);
+        let len = task.keys.dimension;
         let factor = _mm256_set1_ps(task.queries.factor);
         let mut largest = _mm256_setzero_si256();
         let mut finite = _mm256_castsi256_ps(_mm256_set1_epi32(-1));
@@ -229,9 +225,11 @@ impl Buffers {
         factor: __m256,
         sizes: Sizes,
     ) -> __m256 {
-        let queries: [_; ROWS] =
-            std::array::from_fn(|row| digits_of(&self.queries, first + row, sizes.value_panels, 0..steps.len()));
-        let sums: Sums<ROWS> = tiles(queries, &self.keys[steps]);
+        let mut queries: [&[i32]; ROWS] = [&[]; ROWS];
+        for (row, query) in queries.iter_mut().enumerate() {
+            *query = part(&self.queries, first + row, sizes.value_panels, 0..steps.len());
+        }
+        let sums: Sums<ROWS> = tile(queries, &self.keys[steps]);
         let mut finite = _mm256_castsi256_ps(_mm256_set1_epi32(-1));
         for row in 0..ROWS {
             let power = _mm256_set1_ps(self.powers[first + row]);
@@ -266,13 +264,11 @@ impl Buffers {
             self.weight_sums[row] = dequantise_weights(sum, WEIGHT_BITS);
             self.powers[row] = query_power(magnitude);
             let factor = _mm256_set1_ps(query_factor(magnitude));
-            let upper = &mut self.weights.0[at..at + seen_by_last];
-            let lower = &mut self.weights.1[at..at + seen_by_last];
-            for ((x, upper), lower) in scores.chunks_exact(2).zip(upper.iter_mut()).zip(lower.iter_mut()) {
-                (*upper, *lower) = digits([x[0], x[1]], factor);
+            let (of_seen, of_rest) = self.weights[at * 2..][..seen_by_last * 2].split_at_mut(seen * 2);
+            for (x, to) in scores.iter().zip(of_seen) {
+                *to = digits(*x, factor);
             }
-            upper[seen..].fill(_mm256_setzero_si256());
-            lower[seen..].fill(_mm256_setzero_si256());
+            of_rest.fill(_mm256_setzero_si256());
         }
         Ok(())
     }
@@ -281,7 +277,7 @@ impl Buffers {
     #[target_feature(enable = "avx2")]
     fn mix(&mut self, task: &Task<'_>, rows: &Rows, sizes: Sizes) -> Result<(), Suspect> {
         let mut largest = _mm256_setzero_si256();
-        let tokens = 2 * sizes.value_steps;
+        let tokens = sizes.value_steps;
         let size = sizes.value_panels * sizes.value_steps;
         self.sums[..rows.len * sizes.value_panels].fill([_mm256_setzero_pd(); 4]);
         for (block, start) in (0..task.keys.tokens).step_by(tokens).enumerate() {
@@ -295,8 +291,8 @@ impl Buffers {
                 for row in (0..rows.len).step_by(2) {
                     let is_pair = row + 1 < rows.len;
                     let count = self.counts[row + usize::from(is_pair)].saturating_sub(start);
-                    let len = count.min(tokens).div_ceil(2);
-                    let place = (panel, at..at + len, start / 2..start / 2 + len);
+                    let len = count.min(tokens);
+                    let place = (panel, at..at + len, start..start + len);
                     if len == 0 {
                         continue;
                     }
@@ -320,11 +316,13 @@ impl Buffers {
     fn mix_rows<const ROWS: usize>(
         &mut self,
         first: usize,
-        (panel, steps, pairs): (usize, Range<usize>, Range<usize>),
+        (panel, steps, tokens): (usize, Range<usize>, Range<usize>),
         sizes: Sizes,
     ) {
-        let weights: [_; ROWS] =
-            std::array::from_fn(|row| digits_of(&self.weights, first + row, sizes.key_panels, pairs.clone()));
+        let mut weights: [&[i32]; ROWS] = [&[]; ROWS];
+        for (row, weights) in weights.iter_mut().enumerate() {
+            *weights = part(&self.weights, first + row, sizes.key_panels, tokens.clone());
+        }
         let parts: Sums<ROWS> = tile(weights, &self.values[steps]);
         for (row, parts) in parts.into_iter().enumerate() {
             add(&mut self.sums[(first + row) * sizes.value_panels + panel], parts);
@@ -355,19 +353,10 @@ impl Buffers {
     }
 }
 
-/// Part of a row of digits. Rows have `vectors` vectors.
+/// Part of a row of digits, of which each has `panels` times 16.
 #[inline]
-fn digits_of(
-    (upper, lower): &(Vec<__m256i>, Vec<__m256i>),
-    row: usize,
-    vectors: usize,
-    range: Range<usize>,
-) -> Digits<'_> {
-    let at = row * vectors..(row + 1) * vectors;
-    Digits {
-        upper: &pairs(&upper[at.clone()])[range.clone()],
-        lower: &pairs(&lower[at])[range],
-    }
+fn part(digits: &[__m256i], row: usize, panels: usize, range: Range<usize>) -> &[i32] {
+    &integers(&digits[row * panels * 2..][..panels * 2])[range]
 }
 
 /// Whether one of these absolute values is outside of the class of keys and values.

@@ -43,9 +43,9 @@ pub(super) fn floats(vectors: &mut [__m256]) -> &mut [f32] {
     unsafe { std::slice::from_raw_parts_mut(vectors.as_mut_ptr().cast(), vectors.len() * 8) }
 }
 
-/// The pairs of 16-bit integers of vectors.
+/// The 32-bit integers of vectors.
 #[inline]
-pub(super) fn pairs(vectors: &[__m256i]) -> &[i32] {
+pub(super) fn integers(vectors: &[__m256i]) -> &[i32] {
     // SAFETY: a vector is 8 integers of 32 bits, and the alignment is larger
     unsafe { std::slice::from_raw_parts(vectors.as_ptr().cast(), vectors.len() * 8) }
 }
@@ -88,26 +88,14 @@ pub(super) fn to_floats(sums: [__m256d; 4]) -> [__m256; 2] {
     ]
 }
 
-/// 16 floats times `factor` as integers of three digits: the upper 16 bits, and the lowest digit.
+/// Floats times `factor` as integers of three digits: the upper part in the lower 16 bits, the lowest digit in the
+/// upper ones.
 #[target_feature(enable = "avx2")]
 #[inline]
-pub(super) fn digits(x: [__m256; 2], factor: __m256) -> (__m256i, __m256i) {
-    let ((first, first_low), (second, second_low)) = (cut(x[0], factor), cut(x[1], factor));
-    (pack(first, second), pack(first_low, second_low))
-}
-
-#[target_feature(enable = "avx2")]
-#[inline]
-fn cut(x: __m256, factor: __m256) -> (__m256i, __m256i) {
+pub(super) fn digits(x: __m256, factor: __m256) -> __m256i {
     // Nearest, ties to even: threads run in that mode. At most 2²²
     let q = _mm256_cvtps_epi32(_mm256_mul_ps(x, factor));
     let upper = _mm256_srai_epi32::<8>(_mm256_add_epi32(q, _mm256_set1_epi32(128)));
-    (upper, _mm256_sub_epi32(q, _mm256_slli_epi32::<8>(upper)))
-}
-
-/// 16 integers in 16 bits. Never saturates: they are at most 2¹⁴.
-#[target_feature(enable = "avx2")]
-#[inline]
-fn pack(first: __m256i, second: __m256i) -> __m256i {
-    _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packs_epi32(first, second))
+    let lower = _mm256_sub_epi32(q, _mm256_slli_epi32::<8>(upper));
+    _mm256_blend_epi16::<0xAA>(upper, _mm256_slli_epi32::<16>(lower))
 }
