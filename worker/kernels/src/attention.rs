@@ -21,7 +21,7 @@
 //! Of a 24-bit integer with digits a₀ a₁ a₂ and a 16-bit integer b with digits b₀ b₁, the product keeps all pairs of
 //! digits but a₂b₁. With the *upper* part A = 256·a₀ + a₁, which fits in 16 bits, and the *lower* part a₂, that is
 //! A·b + a₂·b₀ = 256·A·b₀ + (A·b₁ + a₂·b₀). The first form is one instruction that multiplies pairs of 16 bits, but fills
-//! 32 bits after a few elements; the second fills them only after [`DEPTH`].
+//! 32 bits after a few elements; the second does not within 256.
 //!
 //! # Faults
 //!
@@ -145,7 +145,7 @@ impl fmt::Display for AttentionFault {
 
 impl std::error::Error for AttentionFault {}
 
-/// Memory that calls reuse: about 4 bytes for each element of the group's keys and values, and 12 bytes for
+/// Memory that calls reuse: about 4 bytes for each element of the group's keys and values, and 8 bytes for
 /// each score of a block of rows: some 100 KiB, or 8 rows of them where tokens are many.
 #[derive(Debug, Default)]
 pub struct Scratch {
