@@ -83,6 +83,34 @@ fn score_should_fault_when_it_overflows_even_if_not_visible() {
 }
 
 #[test]
+fn score_should_fault_when_it_overflows_far_behind_what_the_block_sees() {
+    let mut lane = Lane::new((40, 0, 1, 1, 6), Visible::Causal, 21);
+    lane.q.fill(1.8e19);
+    lane.k_magnitudes[39] = 1.8e19;
+    lane.k[39 * 6..].fill(16_384);
+    let block = Block { group: 0, rows: 0..3 };
+    for isa in Isa::available() {
+        let mut o = vec![0.0; 3 * 6];
+        let output = Output { o: &mut o, stride: 6 };
+        let result = attend(
+            isa,
+            &lane.keys(),
+            &lane.queries(),
+            &block,
+            output,
+            &mut Scratch::default(),
+        );
+        let fault = AttentionFault {
+            stage: Stage::Score,
+            element: 39,
+            fault: Fault::NotFinite,
+        };
+        assert_eq!(result, Err(fault));
+        assert_eq!(reference(&lane), Err(fault));
+    }
+}
+
+#[test]
 fn scaled_score_should_fault_when_it_overflows_even_if_not_visible() {
     let mut lane = lane(Visible::Causal);
     lane.q.fill(1e10);
