@@ -45,12 +45,16 @@ fn attention_should_be_exact_when_all_integers_are_extreme() {
         (16_384, below_one),
         (-16_384, below_one),
         (16_255, 0.999_999),
+        (16_000, below_one),
         (127, -1.0),
         (-128, 0.5),
     ] {
         for v in [-16_384, 128] {
-            let mut lane = Lane::new((1, 600, 1, 1, 520), Visible::All, 3);
+            let mut lane = Lane::new((1, 20, 1, 1, 1_100), Visible::All, 3);
             lane.k.fill(k);
+            // Scores must not all be the same, else weights would not show that they are wrong
+            lane.k[..1_100].fill(0);
+            lane.k_magnitudes.fill(1.5);
             lane.v.fill(v);
             lane.v_magnitudes.fill(1.5);
             lane.q.fill(q);
