@@ -1,4 +1,6 @@
 //! Measures attention in the shapes of models: milliseconds for one layer of one sequence, and nanoseconds a score.
+//!
+//! An argument selects the shapes whose names contain it.
 
 use assay_exact::operator::Visible;
 use assay_kernels::{
@@ -66,11 +68,12 @@ const SHAPES: [Shape; 5] = [
 ];
 
 /// Measurements of each; the fastest counts.
-const RUNS: usize = 30;
+const RUNS: usize = 50;
 
 fn main() {
+    let wanted = std::env::args().nth(1).unwrap_or_default();
     for isa in Isa::available() {
-        for shape in &SHAPES {
+        for shape in SHAPES.iter().filter(|shape| shape.name.contains(&wanted)) {
             measure(isa, shape);
         }
     }
@@ -121,10 +124,7 @@ fn measure(isa: Isa, shape: &Shape) {
     for _ in 0..RUNS {
         let start = Instant::now();
         for group in 0..groups {
-            let block = Block {
-                group,
-                rows: 0..length,
-            };
+            let block = Block { group, rows: 0..length };
             let output = Output {
                 o: &mut o[group * (heads / groups) * dimension..],
                 stride: heads * dimension,

@@ -19,9 +19,9 @@
 //! # Products
 //!
 //! Of a 24-bit integer with digits a₀ a₁ a₂ and a 16-bit integer b with digits b₀ b₁, the product keeps all pairs of
-//! digits but a₂b₁. With the *upper* part A = 256·a₀ + a₁, which fits in 16 bits, and the *lower* part a₂ that is
-//! A·b + a₂·b₀ = 256·A·b₀ + (A·b₁ + a₂·b₀): three multiplications of 16 bits, in sums that fit in 32 bits over
-//! [`DEPTH`] elements.
+//! digits but a₂b₁. With the *upper* part A = 256·a₀ + a₁, which fits in 16 bits, and the *lower* part a₂, that is
+//! A·b + a₂·b₀ = 256·A·b₀ + (A·b₁ + a₂·b₀). The first form is one instruction that multiplies pairs of 16 bits, but fills
+//! 32 bits after a few elements; the second does not within 256.
 //!
 //! # Faults
 //!
@@ -41,14 +41,11 @@ mod tests;
 mod avx2;
 
 use crate::Isa;
-use assay_exact::{
-    operator::{Fault, Visible},
-    row::{is_magnitude, is_operand},
-};
+use assay_exact::operator::{Fault, Visible};
 use std::{fmt, ops::Range};
 use task::{Suspect, Task};
 
-/// Elements over which products are summed in 32 bits. The largest of those sums is at most
+/// Elements over which the second form is summed in 32 bits. The largest of those sums is at most
 /// DEPTH · (2¹⁴·2⁷ + 2⁷·2⁶) < 2³¹.
 const DEPTH: usize = 256;
 
@@ -67,7 +64,7 @@ pub struct Keys<'a> {
     pub tokens: usize,
     /// Heads G of keys and values.
     pub heads: usize,
-    /// Elements D of a head, at most 2²³.
+    /// Elements D of a head, from 1 to 2²³.
     pub dimension: usize,
 }
 
@@ -148,7 +145,8 @@ impl fmt::Display for AttentionFault {
 
 impl std::error::Error for AttentionFault {}
 
-/// Memory that calls reuse: about 8 bytes for each element of the group's keys and values, and 128 KiB.
+/// Memory that calls reuse: about 4 bytes for each element of the group's keys and values, and 8 bytes for
+/// each score of a block of rows: some 100 KiB, or 8 rows of them where tokens are many.
 #[derive(Debug, Default)]
 pub struct Scratch {
     magnitudes: Vec<f32>,
@@ -169,6 +167,8 @@ pub struct Scratch {
 /// # Panics
 ///
 /// If lengths do not fit each other, the factor is not finite, or the instruction set is not there.
+///
+/// Threads must round to nearest and keep subnormals, as they do unless told otherwise.
 pub fn attend(
     isa: Isa,
     keys: &Keys<'_>,
@@ -179,16 +179,16 @@ pub fn attend(
 ) -> Result<(), AttentionFault> {
     let task = Task::new(keys, queries, block);
     task.check_output(&output);
+    if task.rows() == 0 {
+        return Ok(());
+    }
     scratch.magnitudes.clear();
     scratch
         .magnitudes
         .extend((0..task.rows()).map(|row| task::magnitude(task.query(row))));
     let magnitudes = &scratch.magnitudes;
-    let are_operands = |mut all: Box<dyn Iterator<Item = f32> + '_>| all.all(|m| is_magnitude(m) && is_operand(m));
-    let operands = are_operands(Box::new(magnitudes.iter().copied()))
-        && are_operands(Box::new((0..keys.tokens).map(|token| task.key_magnitude(token))));
-    let done = if operands {
-        let is_bounded = task.is_bounded(magnitudes);
+    let done = if let Some(largest) = task.largest_operands(magnitudes) {
+        let is_bounded = task.is_bounded(largest);
         match isa {
             Isa::Portable => portable::attend(&task, magnitudes, is_bounded, output, &mut scratch.portable),
             #[cfg(target_arch = "x86_64")]

@@ -6,7 +6,7 @@
 use super::{
     portable::{key_power, query_factor, query_power, WEIGHT_BITS},
     task::{Suspect, Task},
-    Output, DEPTH,
+    Output,
 };
 use assay_exact::{
     expression::Unary,
@@ -14,9 +14,9 @@ use assay_exact::{
     row::{dequantise_weights, exponent, is_operand, LEAST_MAGNITUDE},
     scalar::{exp, pow2},
 };
-use panel::{pack_keys, pack_values, tile, Digits, Step, COLUMNS, PAIRS};
-use std::arch::x86_64::*;
-use vector::{abs, digits, each, floats, is_finite, load, pairs, to_floats};
+use panel::{add, pack_keys, pack_values, tile, Step, Sums, COLUMNS};
+use std::{arch::x86_64::*, ops::Range};
+use vector::{abs, digits, each, floats, integers, is_finite, load, to_floats};
 
 mod panel;
 mod vector;
@@ -27,28 +27,33 @@ const BLOCK_BYTES: usize = 64 << 10;
 /// Rows that a block has at least, and at most.
 const BLOCK_ROWS: (usize, usize) = (8, 64);
 
+/// Tokens of a panel of values: of one that is used but once, so few that it stays nearest.
+const VALUE_STEPS: (usize, usize) = (64, 256);
+
 /// Floats of a vector.
 const LANES: usize = 8;
 
 /// What is kept between calls.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
-    /// Keys: for each 16 tokens all pairs of elements.
+    /// Keys: for each 16 tokens all elements.
     keys: Vec<Step>,
-    /// Values: for each [`DEPTH`] tokens, for each 16 elements, all pairs of tokens.
+    /// Values: for each [`VALUE_STEPS`] tokens, for each 16 elements, all tokens.
     values: Vec<Step>,
     /// What scores are multiplied by for each key.
     key_powers: Vec<__m256>,
     /// What weights are multiplied by for each value.
     value_powers: Vec<__m256>,
-    /// Digits of a block's queries, upper and lower.
-    queries: (Vec<__m256i>, Vec<__m256i>),
+    /// Digits of a block's queries.
+    queries: Vec<__m256i>,
     /// A block's scores, then weights, then products of weights.
     scores: Vec<__m256>,
-    /// Digits of a block's products of weights, upper and lower.
-    weights: (Vec<__m256i>, Vec<__m256i>),
+    /// Digits of a block's products of weights.
+    weights: Vec<__m256i>,
     /// A block's sums for each element of a head.
     sums: Vec<[__m256d; 4]>,
+    /// For each row of a block, how many keys it sees.
+    counts: Vec<usize>,
     /// For each row of a block, what sums are multiplied by.
     powers: Vec<f32>,
     /// For each row of a block, the sum of weights.
@@ -64,6 +69,8 @@ struct Sizes {
     value_panels: usize,
     /// Steps of a panel of keys.
     key_steps: usize,
+    /// Tokens of a panel of values.
+    value_steps: usize,
     /// Whether all rows are in one block, so that a panel is used but once.
     is_single: bool,
 }
@@ -74,14 +81,6 @@ struct Rows {
     len: usize,
     /// Whether panels are still to be made.
     is_first: bool,
-}
-
-impl Rows {
-    /// The rows two by two, as places in the block; the last by itself comes twice.
-    fn pairs(&self) -> impl Iterator<Item = [usize; 2]> {
-        let last = self.len - 1;
-        (0..self.len).step_by(2).map(move |row| [row, last.min(row + 1)])
-    }
 }
 
 /// See [`super::attend`].
@@ -97,11 +96,13 @@ pub(super) fn attend(
     let key_panels = tokens.div_ceil(COLUMNS);
     let row_bytes = key_panels * COLUMNS * size_of::<f32>();
     let block = (BLOCK_BYTES / row_bytes / 2 * 2).clamp(BLOCK_ROWS.0, BLOCK_ROWS.1);
+    let is_single = task.rows() <= block;
     let sizes = Sizes {
         key_panels,
         value_panels: task.keys.dimension.div_ceil(COLUMNS),
-        key_steps: task.keys.dimension.div_ceil(COLUMNS) * COLUMNS / 2,
-        is_single: task.rows() <= block,
+        key_steps: task.keys.dimension.div_ceil(COLUMNS) * COLUMNS,
+        value_steps: if is_single { VALUE_STEPS.0 } else { VALUE_STEPS.1 },
+        is_single,
     };
     buffers.set_up(task, sizes, block.min(task.rows()));
     for first in (0..task.rows()).step_by(block) {
@@ -112,7 +113,7 @@ pub(super) fn attend(
         };
         buffers.quantise_queries(task, magnitudes, &rows, sizes);
         buffers.score(task, is_bounded, &rows, sizes)?;
-        buffers.weigh(task, &rows, sizes)?;
+        buffers.weigh(&rows, sizes)?;
         buffers.mix(task, &rows, sizes)?;
         buffers.finish(task, &rows, sizes, &mut *output.o, output.stride);
     }
@@ -133,19 +134,22 @@ impl Buffers {
         let (panels, blocks) = if sizes.is_single {
             (1, 1)
         } else {
-            (sizes.key_panels, tokens.div_ceil(DEPTH))
+            (sizes.key_panels, tokens.div_ceil(sizes.value_steps))
         };
         let (zero, zeros) = (_mm256_setzero_ps(), _mm256_setzero_si256());
         reserve(&mut self.keys, panels * sizes.key_steps, Step::default());
-        reserve(&mut self.values, blocks * sizes.value_panels * PAIRS, Step::default());
+        reserve(
+            &mut self.values,
+            blocks * sizes.value_panels * sizes.value_steps,
+            Step::default(),
+        );
         reserve(&mut self.key_powers, sizes.key_panels * 2, zero);
         reserve(&mut self.value_powers, sizes.key_panels * 2, zero);
-        reserve(&mut self.queries.0, rows * sizes.value_panels, zeros);
-        reserve(&mut self.queries.1, rows * sizes.value_panels, zeros);
+        reserve(&mut self.queries, rows * sizes.value_panels * 2, zeros);
         reserve(&mut self.scores, rows * sizes.key_panels * 2, zero);
-        reserve(&mut self.weights.0, rows * sizes.key_panels, zeros);
-        reserve(&mut self.weights.1, rows * sizes.key_panels, zeros);
+        reserve(&mut self.weights, rows * sizes.key_panels * 2, zeros);
         reserve(&mut self.sums, rows * sizes.value_panels, [_mm256_setzero_pd(); 4]);
+        reserve(&mut self.counts, rows, 0);
         reserve(&mut self.powers, rows, 0.0);
         reserve(&mut self.weight_sums, rows, 0.0);
         let fill = |powers: &mut [__m256], power: &dyn Fn(usize) -> f32| {
@@ -154,8 +158,12 @@ impl Buffers {
                 *to = if token < tokens { power(token) } else { 0.0 };
             }
         };
-        fill(&mut self.key_powers, &|token| key_power(exponent(task.key_magnitude(token))));
-        fill(&mut self.value_powers, &|token| Unary::Power.apply(task.value_magnitude(token)));
+        fill(&mut self.key_powers, &|token| {
+            key_power(exponent(task.key_magnitude(token)))
+        });
+        fill(&mut self.value_powers, &|token| {
+            Unary::Power.apply(task.value_magnitude(token))
+        });
     }
 
     /// Makes integers of the block's queries.
@@ -163,13 +171,13 @@ impl Buffers {
     fn quantise_queries(&mut self, task: &Task<'_>, magnitudes: &[f32], rows: &Rows, sizes: Sizes) {
         for row in 0..rows.len {
             let magnitude = magnitudes[rows.first + row];
+            self.counts[row] = task.count(rows.first + row);
             self.powers[row] = query_power(magnitude);
             let factor = _mm256_set1_ps(query_factor(magnitude));
             let query = task.query(rows.first + row);
-            let at = row * sizes.value_panels;
-            for panel in 0..sizes.value_panels {
-                let x = [0, LANES].map(|half| load(query, panel * COLUMNS + half));
-                (self.queries.0[at + panel], self.queries.1[at + panel]) = digits(x, factor);
+            let to = &mut self.queries[row * sizes.value_panels * 2..][..sizes.value_panels * 2];
+            for (vector, to) in to.iter_mut().enumerate() {
+                *to = digits(load(query, vector * LANES), factor);
             }
         }
     }
@@ -177,39 +185,28 @@ impl Buffers {
     /// Scores of the block's rows: with all keys that any of them sees, or with all keys.
     #[target_feature(enable = "avx2")]
     fn score(&mut self, task: &Task<'_>, is_bounded: bool, rows: &Rows, sizes: Sizes) -> Result<(), Suspect> {
-        let pairs_of_query = task.keys.dimension.div_ceil(2);
+        let len = task.keys.dimension;
         let factor = _mm256_set1_ps(task.queries.factor);
         let mut largest = _mm256_setzero_si256();
         let mut finite = _mm256_castsi256_ps(_mm256_set1_epi32(-1));
         for panel in 0..sizes.key_panels {
             let at = if sizes.is_single { 0 } else { panel * sizes.key_steps };
-            let steps = &mut self.keys[at..at + sizes.key_steps];
             if rows.is_first {
+                let steps = &mut self.keys[at..at + sizes.key_steps];
                 largest = _mm256_max_epu16(largest, pack_keys(task, panel * COLUMNS, steps));
             }
-            let steps = &steps[..pairs_of_query];
-            for pair in rows.pairs() {
-                if is_bounded && task.count(rows.first + pair[1]) <= panel * COLUMNS {
+            let place = (panel, at..at + len);
+            for row in (0..rows.len).step_by(2) {
+                let is_pair = row + 1 < rows.len;
+                if is_bounded && self.counts[row + usize::from(is_pair)] <= panel * COLUMNS {
                     continue;
                 }
-                let a = pair.map(|row| {
-                    let at = row * sizes.value_panels;
-                    Digits {
-                        upper: &pairs(&self.queries.0[at..at + sizes.value_panels])[..pairs_of_query],
-                        lower: &pairs(&self.queries.1[at..at + sizes.value_panels])[..pairs_of_query],
-                    }
-                });
-                let sums = tile(a, steps);
-                for (row, sums) in pair.into_iter().zip(sums) {
-                    let power = _mm256_set1_ps(self.powers[row]);
-                    for (half, sum) in to_floats(sums).into_iter().enumerate() {
-                        let score = _mm256_mul_ps(sum, power);
-                        let score = _mm256_mul_ps(score, self.key_powers[panel * 2 + half]);
-                        let score = _mm256_mul_ps(score, factor);
-                        finite = _mm256_and_ps(finite, is_finite(score));
-                        self.scores[(row * sizes.key_panels + panel) * 2 + half] = score;
-                    }
-                }
+                let mask = if is_pair {
+                    self.score_rows::<2>(row, place.clone(), factor, sizes)
+                } else {
+                    self.score_rows::<1>(row, place.clone(), factor, sizes)
+                };
+                finite = _mm256_and_ps(finite, mask);
             }
         }
         if is_outside(largest) || _mm256_movemask_ps(finite) != 0xFF {
@@ -218,12 +215,43 @@ impl Buffers {
         Ok(())
     }
 
+    /// Scores of one or two rows with a panel of keys. Returns which are finite.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn score_rows<const ROWS: usize>(
+        &mut self,
+        first: usize,
+        (panel, steps): (usize, Range<usize>),
+        factor: __m256,
+        sizes: Sizes,
+    ) -> __m256 {
+        let mut queries: [&[i32]; ROWS] = [&[]; ROWS];
+        for (row, query) in queries.iter_mut().enumerate() {
+            *query = part(&self.queries, first + row, sizes.value_panels, 0..steps.len());
+        }
+        let sums: Sums<ROWS> = tile(queries, &self.keys[steps]);
+        let mut finite = _mm256_castsi256_ps(_mm256_set1_epi32(-1));
+        for row in 0..ROWS {
+            let power = _mm256_set1_ps(self.powers[first + row]);
+            let sums = to_floats(sums[row]);
+            let scores = &mut self.scores[((first + row) * sizes.key_panels + panel) * 2..][..2];
+            let powers = &self.key_powers[panel * 2..][..2];
+            for half in 0..2 {
+                let score = _mm256_mul_ps(sums[half], power);
+                let score = _mm256_mul_ps(score, powers[half]);
+                scores[half] = _mm256_mul_ps(score, factor);
+                finite = _mm256_and_ps(finite, is_finite(scores[half]));
+            }
+        }
+        finite
+    }
+
     /// From scores to digits of weights times powers of values, with zeros for what the row does not see.
     #[target_feature(enable = "avx2")]
-    fn weigh(&mut self, task: &Task<'_>, rows: &Rows, sizes: Sizes) -> Result<(), Suspect> {
-        let seen_by_last = task.count(rows.first + rows.len - 1).div_ceil(COLUMNS);
+    fn weigh(&mut self, rows: &Rows, sizes: Sizes) -> Result<(), Suspect> {
+        let seen_by_last = self.counts[rows.len - 1].div_ceil(COLUMNS);
         for row in 0..rows.len {
-            let count = task.count(rows.first + row);
+            let count = self.counts[row];
             let seen = count.div_ceil(COLUMNS);
             let at = row * sizes.key_panels;
             let scores = &mut self.scores[at * 2..(at + seen) * 2];
@@ -236,13 +264,11 @@ impl Buffers {
             self.weight_sums[row] = dequantise_weights(sum, WEIGHT_BITS);
             self.powers[row] = query_power(magnitude);
             let factor = _mm256_set1_ps(query_factor(magnitude));
-            let upper = &mut self.weights.0[at..at + seen_by_last];
-            let lower = &mut self.weights.1[at..at + seen_by_last];
-            for ((x, upper), lower) in scores.chunks_exact(2).zip(upper.iter_mut()).zip(lower.iter_mut()) {
-                (*upper, *lower) = digits([x[0], x[1]], factor);
+            let (of_seen, of_rest) = self.weights[at * 2..][..seen_by_last * 2].split_at_mut(seen * 2);
+            for (x, to) in scores.iter().zip(of_seen) {
+                *to = digits(*x, factor);
             }
-            upper[seen..].fill(_mm256_setzero_si256());
-            lower[seen..].fill(_mm256_setzero_si256());
+            of_rest.fill(_mm256_setzero_si256());
         }
         Ok(())
     }
@@ -251,37 +277,29 @@ impl Buffers {
     #[target_feature(enable = "avx2")]
     fn mix(&mut self, task: &Task<'_>, rows: &Rows, sizes: Sizes) -> Result<(), Suspect> {
         let mut largest = _mm256_setzero_si256();
-        let per_block = sizes.value_panels * PAIRS;
+        let tokens = sizes.value_steps;
+        let size = sizes.value_panels * sizes.value_steps;
         self.sums[..rows.len * sizes.value_panels].fill([_mm256_setzero_pd(); 4]);
-        for (block, start) in (0..task.keys.tokens).step_by(DEPTH).enumerate() {
+        for (block, start) in (0..task.keys.tokens).step_by(tokens).enumerate() {
+            let at = if sizes.is_single { 0 } else { block * size };
+            if rows.is_first {
+                let steps = &mut self.values[at..at + size];
+                largest = _mm256_max_epu16(largest, pack_values(task, start, sizes.value_steps, steps));
+            }
             for panel in 0..sizes.value_panels {
-                let at = if sizes.is_single { 0 } else { block * per_block } + panel * PAIRS;
-                let steps = &mut self.values[at..at + PAIRS];
-                if rows.is_first {
-                    largest = _mm256_max_epu16(largest, pack_values(task, start, panel * COLUMNS, steps));
-                }
-                for pair in rows.pairs() {
-                    let count = task.count(rows.first + pair[1]).saturating_sub(start).min(DEPTH);
-                    let len = count.div_ceil(2);
-                    let a = pair.map(|row| {
-                        let at = row * sizes.key_panels;
-                        let range = at..at + sizes.key_panels;
-                        let within = start / 2..start / 2 + len;
-                        Digits {
-                            upper: &pairs(&self.weights.0[range.clone()])[within.clone()],
-                            lower: &pairs(&self.weights.1[range])[within],
-                        }
-                    });
+                let at = at + panel * sizes.value_steps;
+                for row in (0..rows.len).step_by(2) {
+                    let is_pair = row + 1 < rows.len;
+                    let count = self.counts[row + usize::from(is_pair)].saturating_sub(start);
+                    let len = count.min(tokens);
+                    let place = (panel, at..at + len, start..start + len);
                     if len == 0 {
                         continue;
                     }
-                    let sums = tile(a, &steps[..len]);
-                    let distinct = if pair[0] == pair[1] { 1 } else { 2 };
-                    for (row, sums) in pair.into_iter().zip(sums).take(distinct) {
-                        let to = &mut self.sums[row * sizes.value_panels + panel];
-                        for (to, sum) in to.iter_mut().zip(sums) {
-                            *to = _mm256_add_pd(*to, sum);
-                        }
+                    if is_pair {
+                        self.mix_rows::<2>(row, place, sizes);
+                    } else {
+                        self.mix_rows::<1>(row, place, sizes);
                     }
                 }
             }
@@ -290,6 +308,25 @@ impl Buffers {
             return Err(Suspect);
         }
         Ok(())
+    }
+
+    /// Adds to the sums of one or two rows what a panel of values gives.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn mix_rows<const ROWS: usize>(
+        &mut self,
+        first: usize,
+        (panel, steps, tokens): (usize, Range<usize>, Range<usize>),
+        sizes: Sizes,
+    ) {
+        let mut weights: [&[i32]; ROWS] = [&[]; ROWS];
+        for (row, weights) in weights.iter_mut().enumerate() {
+            *weights = part(&self.weights, first + row, sizes.key_panels, tokens.clone());
+        }
+        let parts: Sums<ROWS> = tile(weights, &self.values[steps]);
+        for (row, parts) in parts.into_iter().enumerate() {
+            add(&mut self.sums[(first + row) * sizes.value_panels + panel], parts);
+        }
     }
 
     /// From sums to the output.
@@ -314,6 +351,12 @@ impl Buffers {
             }
         }
     }
+}
+
+/// Part of a row of digits, of which each has `panels` times 16.
+#[inline]
+fn part(digits: &[__m256i], row: usize, panels: usize, range: Range<usize>) -> &[i32] {
+    &integers(&digits[row * panels * 2..][..panels * 2])[range]
 }
 
 /// Whether one of these absolute values is outside of the class of keys and values.

@@ -81,12 +81,9 @@ fn finite(x: f32) -> Result<f32, Fault> {
 /// Whether no product of queries and keys can fault.
 fn are_scores_sound(task: &Task<'_>) -> bool {
     let magnitudes: Vec<_> = (0..task.rows()).map(|row| magnitude(task, row)).collect();
-    magnitudes.iter().all(|m| is_operand(*m))
-        && (0..task.keys.tokens).all(|token| {
-            let magnitude = task.key_magnitude(token);
-            is_magnitude(magnitude) && is_operand(magnitude) && task.key(token).iter().all(is_in_class)
-        })
-        && task.is_bounded(&magnitudes)
+    task.largest_operands(&magnitudes)
+        .is_some_and(|largest| task.is_bounded(largest))
+        && (0..task.keys.tokens).all(|token| task.key(token).iter().all(is_in_class))
 }
 
 fn scores(task: &Task<'_>) -> Option<AttentionFault> {
@@ -122,7 +119,10 @@ fn mixed_magnitude(task: &Task<'_>, row: usize) -> f32 {
     let scores: Vec<_> = (0..task.count(row))
         .filter_map(|token| Some(score(task, row, token).ok()? * task.queries.factor))
         .collect();
-    let largest = scores.iter().fold(f32::NEG_INFINITY, |m, x| if *x > m { *x } else { m }) + 0.0;
+    let largest = scores
+        .iter()
+        .fold(f32::NEG_INFINITY, |m, x| if *x > m { *x } else { m })
+        + 0.0;
     let products: Vec<_> = scores
         .iter()
         .enumerate()
@@ -137,9 +137,6 @@ fn mix(task: &Task<'_>) -> Option<AttentionFault> {
     let outside = (0..task.keys.tokens)
         .filter_map(|token| task.value(token).iter().position(|q| !is_in_class(q)))
         .min();
-    if dimension == 0 {
-        return None;
-    }
     in_order(task).find_map(|(row, at)| {
         if !is_operand(mixed_magnitude(task, row)) {
             return Some(fault(Stage::Mix, at * dimension, Fault::Magnitude));

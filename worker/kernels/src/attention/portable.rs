@@ -48,8 +48,7 @@ impl Digits {
         self.upper.clear();
         self.upper.extend(integers.clone().map(|q| ((q + 128) >> 8) as i16));
         self.lower.clear();
-        self.lower
-            .extend(integers.map(|q| (((q + 128) & 255) - 128) as i16));
+        self.lower.extend(integers.map(|q| (((q + 128) & 255) - 128) as i16));
         query_power(magnitude)
     }
 }
@@ -70,10 +69,15 @@ pub(super) fn key_power(e: i32) -> f32 {
     pow2(e - 14)
 }
 
-/// The digits of a 16-bit integer.
-fn digits(b: i16) -> (i32, i32) {
-    let high = (i32::from(b) + 128) >> 8;
-    (high, i32::from(b) - (high << 8))
+/// The digits of a 16-bit integer that is in its class, in 16 bits so that compilers multiply 16 bits by 16 bits.
+fn digits(b: i16) -> (i16, i16) {
+    let high = b.wrapping_add(128) >> 8;
+    (high, b.wrapping_sub(high << 8))
+}
+
+/// The product of integers of 16 bits.
+fn times(a: i16, b: i16) -> i32 {
+    i32::from(a) * i32::from(b)
 }
 
 /// The accumulator of two rows.
@@ -84,8 +88,8 @@ fn dot(a: &Digits, b: &[i16]) -> i64 {
             let (mut high, mut low) = (0, 0);
             for ((upper, lower), b) in upper.iter().zip(lower).zip(b) {
                 let (b0, b1) = digits(*b);
-                high += i32::from(*upper) * b0;
-                low += i32::from(*upper) * b1 + i32::from(*lower) * b0;
+                high += times(*upper, b0);
+                low += times(*upper, b1) + times(*lower, b0);
             }
             i64::from(high) * 256 + i64::from(low)
         })
@@ -101,7 +105,7 @@ pub(super) fn attend(
     buffers: &mut Buffers,
 ) -> Result<(), Suspect> {
     let (tokens, dimension) = (task.keys.tokens, task.keys.dimension);
-    if task.rows() > 0 && !(0..tokens).all(|token| is_in_class(task.key(token)) && is_in_class(task.value(token))) {
+    if !(0..tokens).all(|token| is_in_class(task.key(token)) && is_in_class(task.value(token))) {
         return Err(Suspect);
     }
     buffers.key_powers.clear();
@@ -142,7 +146,8 @@ fn is_in_class(row: &[i16]) -> bool {
 /// Scores of a row with the first `count` keys.
 fn score(task: &Task<'_>, (power, count): (f32, usize), buffers: &mut Buffers) {
     let (query, powers) = (&buffers.query, &buffers.key_powers);
-    let scores = (0..count).map(|token| dot(query, task.key(token)) as f32 * power * powers[token] * task.queries.factor);
+    let scores =
+        (0..count).map(|token| dot(query, task.key(token)) as f32 * power * powers[token] * task.queries.factor);
     buffers.scores.clear();
     buffers.scores.extend(scores);
 }
@@ -150,11 +155,17 @@ fn score(task: &Task<'_>, (power, count): (f32, usize), buffers: &mut Buffers) {
 /// Scores become weights, and those are multiplied by the powers of values. Returns the sum of weights.
 fn weigh(buffers: &mut Buffers) -> f32 {
     let scores = &mut buffers.scores;
-    let largest = scores.iter().fold(f32::NEG_INFINITY, |m, x| if *x > m { *x } else { m }) + 0.0;
+    let largest = scores
+        .iter()
+        .fold(f32::NEG_INFINITY, |m, x| if *x > m { *x } else { m })
+        + 0.0;
     scores.iter_mut().for_each(|x| *x = exp(*x - largest));
     let one = pow2(WEIGHT_BITS as i32);
     let sum: i64 = scores.iter().map(|w| i64::from(to_i32_rne(w * one))).sum();
-    scores.iter_mut().zip(&buffers.value_powers).for_each(|(w, power)| *w *= power);
+    scores
+        .iter_mut()
+        .zip(&buffers.value_powers)
+        .for_each(|(w, power)| *w *= power);
     dequantise_weights(sum as u64, WEIGHT_BITS)
 }
 
@@ -171,12 +182,11 @@ fn mix(task: &Task<'_>, buffers: &mut Buffers) {
             part.resize(dimension, 0);
         }
         for token in start..end {
-            let upper = i32::from(buffers.weights.upper[token]);
-            let lower = i32::from(buffers.weights.lower[token]);
+            let (upper, lower) = (buffers.weights.upper[token], buffers.weights.lower[token]);
             for ((high, low), v) in high.iter_mut().zip(low.iter_mut()).zip(task.value(token)) {
                 let (b0, b1) = digits(*v);
-                *high += upper * b0;
-                *low += upper * b1 + lower * b0;
+                *high += times(upper, b0);
+                *low += times(upper, b1) + times(lower, b0);
             }
         }
         for (sum, (high, low)) in buffers.sums.iter_mut().zip(high.iter().zip(low.iter())) {

@@ -3,7 +3,7 @@
 use super::{Block, Keys, Output, Queries};
 use assay_exact::{
     operator::{Bindings, Visible},
-    row::{exponent, LEAST_MAGNITUDE, MAX_SUM},
+    row::{exponent, LEAST_MAGNITUDE, MAX_SUM, OPERAND_LIMIT},
 };
 
 /// Something failed a check: there is an element that faults.
@@ -30,7 +30,11 @@ impl<'a> Task<'a> {
             ..
         } = *keys;
         let integers = tokens * heads * dimension;
-        assert_eq!([keys.k.len(), keys.v.len()], [integers; 2], "keys and values are [T, G, D]");
+        assert_eq!(
+            [keys.k.len(), keys.v.len()],
+            [integers; 2],
+            "keys and values are [T, G, D]"
+        );
         assert_eq!(
             [keys.k_magnitudes.len(), keys.v_magnitudes.len()],
             [tokens * heads; 2],
@@ -42,8 +46,8 @@ impl<'a> Task<'a> {
             "queries are [L, H, D]"
         );
         assert!(
-            (1..MAX_SUM).contains(&(tokens as u64)) && dimension as u64 <= MAX_SUM,
-            "expected 1 to {} tokens and at most {MAX_SUM} elements a head, got {tokens} and {dimension}",
+            (1..MAX_SUM).contains(&(tokens as u64)) && (1..=MAX_SUM).contains(&(dimension as u64)),
+            "expected 1 to {} tokens and 1 to {MAX_SUM} elements a head, got {tokens} and {dimension}",
             MAX_SUM - 1
         );
         assert!(
@@ -122,7 +126,8 @@ impl<'a> Task<'a> {
         self.row_of(self.keys.v, token)
     }
 
-    fn row_of(&self, integers: &'a [i16], token: usize) -> &'a [i16] {
+    /// A token's row of the group, in keys or values.
+    pub(super) fn row_of<'k>(&self, integers: &'k [i16], token: usize) -> &'k [i16] {
         let start = (token * self.keys.heads + self.block.group) * self.keys.dimension;
         &integers[start..start + self.keys.dimension]
     }
@@ -140,17 +145,32 @@ impl<'a> Task<'a> {
         row / self.shared * stride + row % self.shared * self.keys.dimension
     }
 
-    /// Whether no score can overflow, be it visible or not. Magnitudes must be those of operands.
+    /// The largest magnitudes of the rows' queries and of all keys; none, if one is not that of a product's operand.
+    pub(super) fn largest_operands(&self, magnitudes: &[f32]) -> Option<(f32, f32)> {
+        let of_queries = largest_operand(magnitudes.iter().copied())?;
+        let of_keys = largest_operand((0..self.keys.tokens).map(|token| self.key_magnitude(token)))?;
+        Some((of_queries, of_keys))
+    }
+
+    /// Whether no score can overflow, be it visible or not, given the largest magnitudes of queries and keys.
     ///
     /// Rows of exponents e and f with integers up to 2²² and 2¹⁴ give sums of at most D · (2²⁸ + 2⁶), which count
     /// 2^(e+f−28): the bound is D · 2^(e+f), and 1 % for what is rounded.
-    pub(super) fn is_bounded(&self, magnitudes: &[f32]) -> bool {
-        let largest = |all: &mut dyn Iterator<Item = f32>| all.map(exponent).max().unwrap_or(exponent(0.0));
-        let of_queries = largest(&mut magnitudes.iter().copied());
-        let of_keys = largest(&mut (0..self.keys.tokens).map(|token| self.key_magnitude(token)));
-        let score = 1.01 * self.keys.dimension as f64 * f64::from(of_queries + of_keys).exp2();
+    pub(super) fn is_bounded(&self, (of_queries, of_keys): (f32, f32)) -> bool {
+        let exponents = exponent(of_queries) + exponent(of_keys);
+        let score = 1.01 * self.keys.dimension as f64 * f64::from(exponents).exp2();
         score * f64::from(self.queries.factor.abs()).max(1.0) < f64::from(f32::MAX)
     }
+}
+
+/// The largest of some magnitudes; none, if one is not that of a product's operand.
+fn largest_operand(magnitudes: impl Iterator<Item = f32>) -> Option<f32> {
+    let (least, largest) = magnitudes
+        .map(f32::to_bits)
+        .fold((LEAST_MAGNITUDE, LEAST_MAGNITUDE), |(least, largest), bits| {
+            (least.min(bits), largest.max(bits))
+        });
+    (least == LEAST_MAGNITUDE && largest < OPERAND_LIMIT).then_some(f32::from_bits(largest))
 }
 
 /// The magnitude of a row; none, if an element is not finite.

@@ -1,21 +1,24 @@
 //! Panels of 16 columns, and the kernel that multiplies two rows with one.
 
 use super::vector::load_integers;
-use crate::attention::{task::Task, DEPTH};
+use crate::attention::task::Task;
 use std::arch::x86_64::*;
 
 /// Columns of a panel.
 pub(super) const COLUMNS: usize = 16;
 
-/// Pairs of elements over which products are summed in 32 bits.
-pub(super) const PAIRS: usize = DEPTH / 2;
+/// Elements of which products are summed in 32 bits before they are split: each product is at most 2²⁸ + 2¹³.
+const RUN: usize = 7;
 
-/// Two consecutive elements of all columns of a panel: their digits, each pair in 32 bits.
+/// Tokens by which the cache is asked for ahead of its use.
+const AHEAD: usize = 32;
+
+/// Integers of a cache line.
+const LINE: usize = 32;
+
+/// One element of all columns of a panel: for each the integer b and its upper digit b₀, in 32 bits.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Step {
-    high: [__m256i; 2],
-    low: [__m256i; 2],
-}
+pub(super) struct Step([__m256i; 2]);
 
 impl Default for Step {
     fn default() -> Self {
@@ -24,69 +27,117 @@ impl Default for Step {
     }
 }
 
-/// Part of a row of 24-bit integers, two in 32 bits: upper parts, and lowest digits.
+/// The accumulators of rows with 16 columns. As doubles they are exact: fewer than 2²³ products of less than 2²⁹ each.
+pub(super) type Sums<const ROWS: usize> = [[__m256d; 4]; ROWS];
+
+/// Sums in twice 32 bits.
 #[derive(Clone, Copy)]
-pub(super) struct Digits<'a> {
-    pub(super) upper: &'a [i32],
-    pub(super) lower: &'a [i32],
+struct Total {
+    /// The sum, modulo 2³².
+    wrapped: __m256i,
+    /// The sum of all parts' upper halves.
+    upper: __m256i,
 }
 
-/// The accumulators of two rows with 16 columns. As doubles they are exact: fewer than 2²³ products of less than
-/// 2²⁹ each.
+/// The accumulators of one or two rows with 16 columns. A row's element is its upper part and its lowest digit, in 32
+/// bits, so that one instruction gives what it and an element of a column add. At most 2¹⁵ times [`RUN`] steps.
 #[target_feature(enable = "avx2")]
 #[inline]
-pub(super) fn tile(rows: [Digits<'_>; 2], steps: &[Step]) -> [[__m256d; 4]; 2] {
-    let mut sums = [[_mm256_setzero_pd(); 4]; 2];
-    let start = |at: usize| at * PAIRS;
-    for (block, steps) in steps.chunks(PAIRS).enumerate() {
-        let part = |row: &[i32]| -> *const i32 { row[start(block)..start(block) + steps.len()].as_ptr() };
-        let (upper, lower) = (rows.map(|row| part(row.upper)), rows.map(|row| part(row.lower)));
-        let mut high = [[_mm256_setzero_si256(); 2]; 2];
-        let mut low = [[_mm256_setzero_si256(); 2]; 2];
-        for (at, step) in steps.iter().enumerate() {
-            for row in 0..2 {
-                // SAFETY: the parts are as long as the steps
-                let (upper, lower) = unsafe { (*upper[row].add(at), *lower[row].add(at)) };
-                let (upper, lower) = (_mm256_set1_epi32(upper), _mm256_set1_epi32(lower));
-                for half in 0..2 {
-                    let (of_high, of_low) = (&mut high[row][half], &mut low[row][half]);
-                    *of_high = _mm256_add_epi32(*of_high, _mm256_madd_epi16(upper, step.high[half]));
-                    *of_low = _mm256_add_epi32(*of_low, _mm256_madd_epi16(upper, step.low[half]));
-                    *of_low = _mm256_add_epi32(*of_low, _mm256_madd_epi16(lower, step.high[half]));
-                }
-            }
-        }
-        for row in 0..2 {
-            for half in 0..2 {
-                let parts = together(high[row][half], low[row][half]);
-                for (sum, part) in sums[row][2 * half..].iter_mut().zip(parts) {
-                    *sum = _mm256_add_pd(*sum, part);
-                }
-            }
-        }
+pub(super) fn tile<const ROWS: usize>(rows: [&[i32]; ROWS], steps: &[Step]) -> Sums<ROWS> {
+    debug_assert!(steps.len() <= RUN << 15, "lower halves could overflow");
+    let zero = _mm256_setzero_si256();
+    let empty = Total {
+        wrapped: zero,
+        upper: zero,
+    };
+    let mut totals = [[empty; 2]; ROWS];
+    // Plain loops here and below: closures that other functions call would not be compiled for AVX2 together with those
+    for row in rows {
+        assert!(row.len() >= steps.len(), "expected an element for each step");
+    }
+    let (runs, rest) = steps.as_chunks::<RUN>();
+    for (run, steps) in runs.iter().enumerate() {
+        // SAFETY: the rows are at least as long as all steps
+        unsafe { add_run(rows, run * RUN, steps, &mut totals) };
+    }
+    if !rest.is_empty() {
+        // SAFETY: as above
+        unsafe { add_run(rows, runs.len() * RUN, rest, &mut totals) };
+    }
+    let mut sums = [[_mm256_setzero_pd(); 4]; ROWS];
+    for (sums, totals) in sums.iter_mut().zip(totals) {
+        [sums[0], sums[1]] = exact(totals[0]);
+        [sums[2], sums[3]] = exact(totals[1]);
     }
     sums
 }
 
-/// 256 · high + low.
+/// Adds what at most [`RUN`] steps give.
+///
+/// # Safety
+///
+/// The rows must have elements `start..start + steps.len()`.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn together(high: __m256i, low: __m256i) -> [__m256d; 2] {
-    let halves = |x: __m256i| [_mm256_castsi256_si128(x), _mm256_extracti128_si256::<1>(x)];
-    let (high, low) = (halves(high), halves(low));
-    [0, 1].map(|half| {
-        let high = _mm256_mul_pd(_mm256_cvtepi32_pd(high[half]), _mm256_set1_pd(256.0));
-        _mm256_add_pd(high, _mm256_cvtepi32_pd(low[half]))
-    })
+unsafe fn add_run<const ROWS: usize>(
+    rows: [&[i32]; ROWS],
+    start: usize,
+    steps: &[Step],
+    totals: &mut [[Total; 2]; ROWS],
+) {
+    let mut sums = [[_mm256_setzero_si256(); 2]; ROWS];
+    for (at, step) in steps.iter().enumerate() {
+        for (row, sums) in rows.iter().zip(&mut sums) {
+            // SAFETY: the caller's promise
+            let element = _mm256_set1_epi32(unsafe { *row.get_unchecked(start + at) });
+            sums[0] = _mm256_add_epi32(sums[0], _mm256_madd_epi16(element, step.0[0]));
+            sums[1] = _mm256_add_epi32(sums[1], _mm256_madd_epi16(element, step.0[1]));
+        }
+    }
+    for (total, sum) in totals.as_flattened_mut().iter_mut().zip(sums.as_flattened()) {
+        total.wrapped = _mm256_add_epi32(total.wrapped, *sum);
+        total.upper = _mm256_add_epi32(total.upper, _mm256_srai_epi32::<16>(*sum));
+    }
 }
 
-/// The digits of 16-bit integers. Those outside of their class give something, and fail the check of their absolute
-/// values.
+/// A total as doubles. What it is more than 2¹⁶ times the upper halves fits in 32 bits, so that it is known from both
+/// modulo 2³².
 #[target_feature(enable = "avx2")]
 #[inline]
-fn split(b: __m256i) -> (__m256i, __m256i) {
-    let high = _mm256_srai_epi16::<8>(_mm256_add_epi16(b, _mm256_set1_epi16(128)));
-    (high, _mm256_sub_epi16(b, _mm256_slli_epi16::<8>(high)))
+fn exact(total: Total) -> [__m256d; 2] {
+    let lower = _mm256_sub_epi32(total.wrapped, _mm256_slli_epi32::<16>(total.upper));
+    [
+        together(_mm256_castsi256_si128(total.upper), _mm256_castsi256_si128(lower)),
+        together(
+            _mm256_extracti128_si256::<1>(total.upper),
+            _mm256_extracti128_si256::<1>(lower),
+        ),
+    ]
+}
+
+/// 2¹⁶ · upper + lower.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn together(upper: __m128i, lower: __m128i) -> __m256d {
+    let upper = _mm256_mul_pd(_mm256_cvtepi32_pd(upper), _mm256_set1_pd(65_536.0));
+    _mm256_add_pd(upper, _mm256_cvtepi32_pd(lower))
+}
+
+/// Adds accumulators to others.
+#[target_feature(enable = "avx2")]
+#[inline]
+pub(super) fn add(sums: &mut [__m256d; 4], parts: [__m256d; 4]) {
+    for (sum, part) in sums.iter_mut().zip(parts) {
+        *sum = _mm256_add_pd(*sum, part);
+    }
+}
+
+/// The upper digits of 16-bit integers. Those outside of their class give something, and fail the check of their
+/// absolute values.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn upper_digits(b: __m256i) -> __m256i {
+    _mm256_srai_epi16::<8>(_mm256_add_epi16(b, _mm256_set1_epi16(128)))
 }
 
 /// Makes the panel of 16 keys from `first` on. Returns the largest absolute values.
@@ -102,13 +153,19 @@ pub(super) fn pack_keys(task: &Task<'_>, first: usize, steps: &mut [Step]) -> __
                 &[]
             }
         });
-        for (at, steps) in steps.chunks_exact_mut(8).enumerate() {
-            let rows = keys.map(|key| load_integers(key, at * COLUMNS));
-            for row in rows {
-                largest = _mm256_max_epu16(largest, _mm256_abs_epi16(row));
+        for lane in 0..8 {
+            prefetch(task, task.keys.k, first + half * 8 + lane + AHEAD);
+        }
+        for (at, steps) in steps.chunks_exact_mut(COLUMNS).enumerate() {
+            let mut rows = [_mm256_setzero_si256(); 8];
+            for (row, key) in rows.iter_mut().zip(keys) {
+                *row = load_integers(key, at * COLUMNS);
+                largest = _mm256_max_epu16(largest, _mm256_abs_epi16(*row));
             }
-            for (step, pair) in steps.iter_mut().zip(transpose(rows)) {
-                (step.high[half], step.low[half]) = split(pair);
+            for (steps, pair) in steps.chunks_exact_mut(2).zip(transpose(rows)) {
+                let digits = upper_digits(pair);
+                steps[0].0[half] = _mm256_blend_epi16::<0xAA>(pair, _mm256_slli_epi32::<16>(digits));
+                steps[1].0[half] = _mm256_blend_epi16::<0xAA>(_mm256_srli_epi32::<16>(pair), digits);
             }
         }
     }
@@ -146,23 +203,38 @@ fn transpose(rows: [__m256i; 8]) -> [__m256i; 8] {
     })
 }
 
-/// Makes the panel of 16 elements from `column` on of the values of [`DEPTH`] tokens from `first` on. Returns the
-/// largest absolute values.
+/// Makes the panels of the values of at most `count` tokens from `first` on. Returns the largest absolute values.
 #[target_feature(enable = "avx2")]
-pub(super) fn pack_values(task: &Task<'_>, first: usize, column: usize, steps: &mut [Step]) -> __m256i {
+pub(super) fn pack_values(task: &Task<'_>, first: usize, count: usize, steps: &mut [Step]) -> __m256i {
     let mut largest = _mm256_setzero_si256();
-    let tokens = task.keys.tokens;
-    for (token, step) in (first..tokens).step_by(2).zip(steps) {
-        let even = load_integers(task.value(token), column);
-        let odd = if token + 1 < tokens {
-            load_integers(task.value(token + 1), column)
-        } else {
-            _mm256_setzero_si256()
-        };
-        largest = _mm256_max_epu16(largest, _mm256_max_epu16(_mm256_abs_epi16(even), _mm256_abs_epi16(odd)));
-        let (low, high) = (_mm256_unpacklo_epi16(even, odd), _mm256_unpackhi_epi16(even, odd));
-        (step.high[0], step.low[0]) = split(_mm256_permute2x128_si256::<0x20>(low, high));
-        (step.high[1], step.low[1]) = split(_mm256_permute2x128_si256::<0x31>(low, high));
+    for (at, token) in (first..task.keys.tokens).take(count).enumerate() {
+        let value = task.value(token);
+        prefetch(task, task.keys.v, token + AHEAD);
+        for (panel, steps) in steps.chunks_exact_mut(count).enumerate() {
+            let value = load_integers(value, panel * COLUMNS);
+            largest = _mm256_max_epu16(largest, _mm256_abs_epi16(value));
+            let digits = upper_digits(value);
+            let (low, high) = (
+                _mm256_unpacklo_epi16(value, digits),
+                _mm256_unpackhi_epi16(value, digits),
+            );
+            steps[at].0 = [
+                _mm256_permute2x128_si256::<0x20>(low, high),
+                _mm256_permute2x128_si256::<0x31>(low, high),
+            ];
+        }
     }
     largest
+}
+
+/// Asks for a token's row of the cache. Rows of one head do not lie next to each other, so that the CPU would not
+/// guess which comes next.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn prefetch(task: &Task<'_>, integers: &[i16], token: usize) {
+    if token < task.keys.tokens {
+        for line in task.row_of(integers, token).chunks(LINE) {
+            _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast());
+        }
+    }
 }

@@ -43,9 +43,9 @@ pub(super) fn floats(vectors: &mut [__m256]) -> &mut [f32] {
     unsafe { std::slice::from_raw_parts_mut(vectors.as_mut_ptr().cast(), vectors.len() * 8) }
 }
 
-/// The pairs of 16-bit integers of vectors.
+/// The 32-bit integers of vectors.
 #[inline]
-pub(super) fn pairs(vectors: &[__m256i]) -> &[i32] {
+pub(super) fn integers(vectors: &[__m256i]) -> &[i32] {
     // SAFETY: a vector is 8 integers of 32 bits, and the alignment is larger
     unsafe { std::slice::from_raw_parts(vectors.as_ptr().cast(), vectors.len() * 8) }
 }
@@ -82,22 +82,20 @@ pub(super) fn is_finite(x: __m256) -> __m256 {
 #[target_feature(enable = "avx2")]
 #[inline]
 pub(super) fn to_floats(sums: [__m256d; 4]) -> [__m256; 2] {
-    let [a, b, c, d] = sums.map(|part| _mm256_cvtpd_ps(part));
-    [_mm256_set_m128(b, a), _mm256_set_m128(d, c)]
+    [
+        _mm256_set_m128(_mm256_cvtpd_ps(sums[1]), _mm256_cvtpd_ps(sums[0])),
+        _mm256_set_m128(_mm256_cvtpd_ps(sums[3]), _mm256_cvtpd_ps(sums[2])),
+    ]
 }
 
-/// 16 floats times `factor` as integers of three digits: the upper 16 bits, and the lowest digit.
+/// Floats times `factor` as integers of three digits: the upper part in the lower 16 bits, the lowest digit in the
+/// upper ones.
 #[target_feature(enable = "avx2")]
 #[inline]
-pub(super) fn digits(x: [__m256; 2], factor: __m256) -> (__m256i, __m256i) {
-    let half = _mm256_set1_epi32(128);
+pub(super) fn digits(x: __m256, factor: __m256) -> __m256i {
     // Nearest, ties to even: threads run in that mode. At most 2²²
-    let q = x.map(|x| _mm256_cvtps_epi32(_mm256_mul_ps(x, factor)));
-    let upper = q.map(|q| _mm256_srai_epi32::<8>(_mm256_add_epi32(q, half)));
-    let lower = [0, 1].map(|i| _mm256_sub_epi32(q[i], _mm256_slli_epi32::<8>(upper[i])));
-    // Never saturates: upper parts are at most 2¹⁴
-    let pack = |[first, second]: [__m256i; 2]| {
-        _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packs_epi32(first, second))
-    };
-    (pack(upper), pack(lower))
+    let q = _mm256_cvtps_epi32(_mm256_mul_ps(x, factor));
+    let upper = _mm256_srai_epi32::<8>(_mm256_add_epi32(q, _mm256_set1_epi32(128)));
+    let lower = _mm256_sub_epi32(q, _mm256_slli_epi32::<8>(upper));
+    _mm256_blend_epi16::<0xAA>(upper, _mm256_slli_epi32::<16>(lower))
 }

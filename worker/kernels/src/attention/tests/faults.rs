@@ -16,7 +16,11 @@ fn assert_fault(lane: &Lane, stage: Stage, fault: Fault) {
     assert_eq!((error.stage, error.fault), (stage, fault));
     for isa in Isa::available() {
         let in_blocks = lane.attend_in_blocks(isa, 2, &mut Scratch::default());
-        assert_eq!(in_blocks, Err(error), "the first of all blocks is the first of the whole");
+        assert_eq!(
+            in_blocks,
+            Err(error),
+            "the first of all blocks is the first of the whole"
+        );
     }
 }
 
@@ -47,7 +51,14 @@ fn score_should_fault_when_the_magnitude_of_a_key_is_none_even_if_not_visible() 
         for isa in Isa::available() {
             let mut o = vec![0.0; 2 * 6];
             let output = Output { o: &mut o, stride: 0 };
-            let result = attend(isa, &lane.keys(), &lane.queries(), &one, output, &mut Scratch::default());
+            let result = attend(
+                isa,
+                &lane.keys(),
+                &lane.queries(),
+                &one,
+                output,
+                &mut Scratch::default(),
+            );
             assert_eq!(result.unwrap_err().stage, Stage::Score);
         }
     }
@@ -69,6 +80,34 @@ fn score_should_fault_when_it_overflows_even_if_not_visible() {
     lane.k_magnitudes[2 * 8] = 1.8e19;
     lane.k[2 * 8 * 6..][..6].fill(16_384);
     assert_fault(&lane, Stage::Score, Fault::NotFinite);
+}
+
+#[test]
+fn score_should_fault_when_it_overflows_far_behind_what_the_block_sees() {
+    let mut lane = Lane::new((40, 0, 1, 1, 6), Visible::Causal, 21);
+    lane.q.fill(1.8e19);
+    lane.k_magnitudes[39] = 1.8e19;
+    lane.k[39 * 6..].fill(16_384);
+    let block = Block { group: 0, rows: 0..3 };
+    for isa in Isa::available() {
+        let mut o = vec![0.0; 3 * 6];
+        let output = Output { o: &mut o, stride: 6 };
+        let result = attend(
+            isa,
+            &lane.keys(),
+            &lane.queries(),
+            &block,
+            output,
+            &mut Scratch::default(),
+        );
+        let fault = AttentionFault {
+            stage: Stage::Score,
+            element: 39,
+            fault: Fault::NotFinite,
+        };
+        assert_eq!(result, Err(fault));
+        assert_eq!(reference(&lane), Err(fault));
+    }
 }
 
 #[test]

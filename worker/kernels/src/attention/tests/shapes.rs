@@ -34,16 +34,27 @@ fn attention_should_be_exact_when_a_row_is_longer_than_a_group() {
 
 #[test]
 fn attention_should_be_exact_when_many_rows_have_long_scores() {
-    Lane::new((5, 1_100, 1, 2, 2), Visible::Causal, 2).assert_exact();
+    Lane::new((9, 1_100, 1, 2, 2), Visible::Causal, 2).assert_exact();
 }
 
 #[test]
 fn attention_should_be_exact_when_all_integers_are_extreme() {
     // Sums of one sign over several stretches of 32-bit sums, upper parts and digits at their bounds
-    for (k, q) in [(16_384, 1.0f32), (-16_384, 1.0), (16_255, 0.999_999), (127, -1.0), (-128, 0.5)] {
+    let below_one = f32::from_bits(1.0f32.to_bits() - 1);
+    for (k, q) in [
+        (16_384, below_one),
+        (-16_384, below_one),
+        (16_255, 0.999_999),
+        (16_000, below_one),
+        (127, -1.0),
+        (-128, 0.5),
+    ] {
         for v in [-16_384, 128] {
-            let mut lane = Lane::new((1, 600, 1, 1, 520), Visible::All, 3);
+            let mut lane = Lane::new((1, 20, 1, 1, 1_100), Visible::All, 3);
             lane.k.fill(k);
+            // Scores must not all be the same, else weights would not show that they are wrong
+            lane.k[..1_100].fill(0);
+            lane.k_magnitudes.fill(1.5);
             lane.v.fill(v);
             lane.v_magnitudes.fill(1.5);
             lane.q.fill(q);
@@ -120,7 +131,11 @@ fn prefill_should_equal_decodes_of_one_token_after_the_other() {
             tokens,
             ..lane.clone()
         };
-        assert_eq!(one.attend().unwrap(), whole[step * row..(step + 1) * row], "token {step}");
+        assert_eq!(
+            one.attend().unwrap(),
+            whole[step * row..(step + 1) * row],
+            "token {step}"
+        );
     }
 }
 
@@ -144,8 +159,61 @@ fn output_should_be_written_only_where_the_block_is() {
         let mut o = vec![f32::NAN; 4 * 12];
         let block = Block { group: 0, rows: 0..4 };
         let output = Output { o: &mut o, stride: 12 };
-        attend(isa, &lane.keys(), &lane.queries(), &block, output, &mut Scratch::default()).unwrap();
-        assert!(o.chunks(12).all(|row| row[..6].iter().all(|x| x.is_finite()) && row[6..].iter().all(|x| x.is_nan())));
+        attend(
+            isa,
+            &lane.keys(),
+            &lane.queries(),
+            &block,
+            output,
+            &mut Scratch::default(),
+        )
+        .unwrap();
+        assert!(o
+            .chunks(12)
+            .all(|row| row[..6].iter().all(|x| x.is_finite()) && row[6..].iter().all(|x| x.is_nan())));
+    }
+}
+
+#[test]
+fn output_should_be_the_same_when_the_buffer_is_the_groups_own() {
+    let lane = Lane::new((3, 4, 2, 2, 5), Visible::Causal, 12);
+    let whole = lane.attend().unwrap();
+    for isa in Isa::available() {
+        let mut o = vec![0.0f32; 3 * 10];
+        let block = Block { group: 1, rows: 0..3 };
+        let output = Output { o: &mut o, stride: 10 };
+        attend(
+            isa,
+            &lane.keys(),
+            &lane.queries(),
+            &block,
+            output,
+            &mut Scratch::default(),
+        )
+        .unwrap();
+        for (own, row) in o.chunks(10).zip(whole.chunks(20)) {
+            assert!(own.iter().zip(&row[10..]).all(|(x, bits)| x.to_bits() == *bits));
+        }
+    }
+}
+
+#[test]
+fn block_should_be_done_when_it_has_no_rows() {
+    let mut lane = Lane::new((3, 4, 1, 1, 5), Visible::All, 13);
+    // What would fault in any row
+    lane.k_magnitudes[0] = 0.0;
+    for isa in Isa::available() {
+        let block = Block { group: 0, rows: 2..2 };
+        let output = Output { o: &mut [], stride: 0 };
+        let result = attend(
+            isa,
+            &lane.keys(),
+            &lane.queries(),
+            &block,
+            output,
+            &mut Scratch::default(),
+        );
+        assert_eq!(result, Ok(()));
     }
 }
 
