@@ -137,14 +137,19 @@ impl Config {
 /// A small file's content, if there is one.
 pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, ConfigError> {
     use std::io::Read;
-    let error = |got: String| ConfigError::Read { file: path.display().to_string(), got };
+    let error = |got: String| ConfigError::Read {
+        file: path.display().to_string(),
+        got,
+    };
     let file = match std::fs::File::open(path) {
         Ok(file) => file,
         Err(absent) if absent.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(other) => return Err(error(other.to_string())),
     };
     let mut content = Vec::new();
-    file.take(MAX_FILE + 1).read_to_end(&mut content).map_err(|other| error(other.to_string()))?;
+    file.take(MAX_FILE + 1)
+        .read_to_end(&mut content)
+        .map_err(|other| error(other.to_string()))?;
     if content.len() as u64 > MAX_FILE {
         return Err(error("a longer one".into()));
     }

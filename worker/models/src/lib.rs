@@ -15,6 +15,10 @@ pub mod source;
 pub mod template;
 pub mod tokenizer;
 
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod support;
+
 pub use config::{BertConfig, Config, ConfigError, DecoderConfig};
 pub use source::{Gguf, Safetensors, Source, SourceError, Weights};
 pub use template::{ChatTemplate, Message, TemplateError};

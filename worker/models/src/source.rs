@@ -120,7 +120,10 @@ impl Source {
         if path.is_file() {
             return Gguf::open(path).map(Self::Gguf);
         }
-        if [safetensors::SINGLE, safetensors::INDEX].iter().any(|file| path.join(file).is_file()) {
+        if [safetensors::SINGLE, safetensors::INDEX]
+            .iter()
+            .any(|file| path.join(file).is_file())
+        {
             return Safetensors::open(path).map(Self::Folder);
         }
         let no_model = |got: String| SourceError::NoModel { path: path.into(), got };
@@ -172,23 +175,37 @@ struct Blob {
 impl Blob {
     fn open(path: &Path) -> Result<Self, SourceError> {
         let name = path.display().to_string();
-        let read = |source| SourceError::Read { file: name.clone(), source };
+        let read = |source| SourceError::Read {
+            file: name.clone(),
+            source,
+        };
         let file = File::open(path).map_err(read)?;
         let metadata = file.metadata().map_err(read)?;
         if !metadata.is_file() {
             return Err(read(io::Error::other("not a regular file")));
         }
-        Ok(Self { length: metadata.len(), content: Mutex::new(Box::new(file)), name })
+        Ok(Self {
+            length: metadata.len(),
+            content: Mutex::new(Box::new(file)),
+            name,
+        })
     }
 
     fn from_bytes(name: &str, bytes: Vec<u8>) -> Self {
-        Self { name: name.into(), length: bytes.len() as u64, content: Mutex::new(Box::new(Cursor::new(bytes))) }
+        Self {
+            name: name.into(),
+            length: bytes.len() as u64,
+            content: Mutex::new(Box::new(Cursor::new(bytes))),
+        }
     }
 
     /// Fills `into` from `offset` on.
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<(), SourceError> {
         let mut content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
-        let read = |source| SourceError::Read { file: self.name.clone(), source };
+        let read = |source| SourceError::Read {
+            file: self.name.clone(),
+            source,
+        };
         content.seek(SeekFrom::Start(offset)).map_err(read)?;
         content.read_exact(into).map_err(read)
     }
@@ -241,7 +258,9 @@ impl std::fmt::Debug for Blob {
 
 /// The product of dimensions, unless it is more than a tensor in memory could have.
 fn elements_of(shape: &[usize]) -> Option<usize> {
-    let elements = shape.iter().try_fold(1_usize, |product, size| product.checked_mul(*size))?;
+    let elements = shape
+        .iter()
+        .try_fold(1_usize, |product, size| product.checked_mul(*size))?;
     (shape.len() <= MAX_RANK && elements <= isize::MAX as usize / size_of::<f32>()).then_some(elements)
 }
 
@@ -254,7 +273,10 @@ mod tests {
     fn open_should_say_what_is_missing_when_a_folder_has_no_model() {
         let folder = tempfile::tempdir().unwrap();
         let error = Source::open(folder.path()).unwrap_err().to_string();
-        assert!(error.contains("model.safetensors") && error.contains("0 .gguf files"), "{error}");
+        assert!(
+            error.contains("model.safetensors") && error.contains("0 .gguf files"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -272,6 +294,9 @@ mod tests {
         numbers[PIECE / 4 + 3] = f32::NAN;
         let blob = Blob::from_bytes("blob", numbers.iter().flat_map(|number| number.to_le_bytes()).collect());
         let error = blob.decode("t", Encoding::F32, numbers.len(), 0).unwrap_err();
-        assert!(matches!(error, SourceError::NotFinite { index, .. } if index == PIECE / 4 + 3), "{error}");
+        assert!(
+            matches!(error, SourceError::NotFinite { index, .. } if index == PIECE / 4 + 3),
+            "{error}"
+        );
     }
 }

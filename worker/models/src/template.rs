@@ -66,7 +66,10 @@ pub struct Message {
 impl Message {
     /// What `role` says.
     pub fn new(role: &str, content: &str) -> Self {
-        Self { role: role.into(), content: content.into() }
+        Self {
+            role: role.into(),
+            content: content.into(),
+        }
     }
 }
 
@@ -84,7 +87,11 @@ impl ChatTemplate {
         if source.len() > MAX_TEMPLATE {
             return Err(TemplateError::Length(source.len()));
         }
-        let template = Self { source: without_generation(source), bos: bos.into(), eos: eos.into() };
+        let template = Self {
+            source: without_generation(source),
+            bos: bos.into(),
+            eos: eos.into(),
+        };
         guard(|| environment().template_from_named_str(NAME, &template.source).map(drop))?;
         Ok(template)
     }
@@ -103,7 +110,7 @@ impl ChatTemplate {
         guard(|| {
             let environment = environment();
             let template = environment.template_from_named_str(NAME, &self.source)?;
-            template.render_to_write(context, &mut output).map(drop)
+            template.render_captured_to(context, &mut output).map(drop)
         })?;
         String::from_utf8(output.0).map_err(|error| TemplateError::Failed(error.to_string()))
     }
@@ -121,7 +128,9 @@ fn guard(call: impl FnOnce() -> Result<(), Error>) -> Result<(), TemplateError> 
                 None => TemplateError::Failed(error.to_string()),
             },
         }),
-        Err(_) => Err(TemplateError::Failed("a template that the interpreter panics on".into())),
+        Err(_) => Err(TemplateError::Failed(
+            "a template that the interpreter panics on".into(),
+        )),
     }
 }
 
@@ -174,10 +183,19 @@ fn python_json(value: &Value, options: Kwargs) -> Result<Value, Error> {
         Some(width) if width <= 16 => {
             let indent = " ".repeat(width);
             let formatter = serde_json::ser::PrettyFormatter::with_indent(indent.as_bytes());
-            value.serialize(&mut serde_json::Serializer::with_formatter(&mut json, formatter)).map_err(failed)?;
+            value
+                .serialize(&mut serde_json::Serializer::with_formatter(&mut json, formatter))
+                .map_err(failed)?;
         }
-        Some(_) => return Err(Error::new(ErrorKind::InvalidOperation, "tojson: indent of at most 16 is supported")),
-        None => value.serialize(&mut serde_json::Serializer::with_formatter(&mut json, Spaced)).map_err(failed)?,
+        Some(_) => {
+            return Err(Error::new(
+                ErrorKind::InvalidOperation,
+                "tojson: indent of at most 16 is supported",
+            ))
+        }
+        None => value
+            .serialize(&mut serde_json::Serializer::with_formatter(&mut json, Spaced))
+            .map_err(failed)?,
     }
     String::from_utf8(json)
         .map(Value::from_safe_string)
@@ -212,10 +230,13 @@ fn without_generation(source: &str) -> String {
         let (sign, tag) = tag.split_at(sign);
         out.push_str(sign);
         let word = tag.trim_start();
-        let replaced = [("endgeneration", " endif "), ("generation", " if true ")].into_iter().find_map(|(name, block)| {
-            let after = word.strip_prefix(name)?.trim_start();
-            (after.starts_with("%}") || after.starts_with("-%}") || after.starts_with("+%}")).then_some((block, after))
-        });
+        let replaced = [("endgeneration", " endif "), ("generation", " if true ")]
+            .into_iter()
+            .find_map(|(name, block)| {
+                let after = word.strip_prefix(name)?.trim_start();
+                (after.starts_with("%}") || after.starts_with("-%}") || after.starts_with("+%}"))
+                    .then_some((block, after))
+            });
         rest = match replaced {
             Some((block, after)) => {
                 out.push_str(block);
@@ -234,13 +255,17 @@ mod tests {
     use super::*;
 
     fn render(source: &str) -> Result<String, TemplateError> {
-        let messages = [Message::new("user", " Hi <b>\"you\"</b> "), Message::new("assistant", "Yes?")];
+        let messages = [
+            Message::new("user", " Hi <b>\"you\"</b> "),
+            Message::new("assistant", "Yes?"),
+        ];
         ChatTemplate::new(source, "<s>", "</s>")?.render(&messages, true)
     }
 
     #[test]
     fn render_should_know_what_transformers_gives() {
-        let source = "{{ bos_token }}{% for m in messages %}\n  {%- if m['role'] == 'user' %}\nU:{{ m.content.strip() }}\n\
+        let source =
+            "{{ bos_token }}{% for m in messages %}\n  {%- if m['role'] == 'user' %}\nU:{{ m.content.strip() }}\n\
                       {% else %}\nA:{{ m['content'] | trim }}{{ eos_token }}\n  {% endif %}\n{% endfor %}\n\
                       {% if add_generation_prompt %}>{% endif %}";
         assert_eq!(render(source).unwrap(), "<s>U:Hi <b>\"you\"</b>\nA:Yes?</s>\n>");
@@ -248,7 +273,10 @@ mod tests {
 
     #[test]
     fn render_should_have_tools_and_documents_of_none() {
-        assert_eq!(render("{{ tools is none }} {{ documents is none }} {{ other is defined }}").unwrap(), "True True False");
+        assert_eq!(
+            render("{{ tools is none }} {{ documents is none }} {{ other is defined }}").unwrap(),
+            "True True False"
+        );
     }
 
     #[test]
@@ -257,7 +285,10 @@ mod tests {
             render("{{ {'a': [1, 2.5, none, true], 'é<': 'x\"'} | tojson }}").unwrap(),
             r#"{"a": [1, 2.5, null, true], "é<": "x\""}"#
         );
-        assert_eq!(render("{{ [1, {'a': 2}] | tojson(indent=2) }}").unwrap(), "[\n  1,\n  {\n    \"a\": 2\n  }\n]");
+        assert_eq!(
+            render("{{ [1, {'a': 2}] | tojson(indent=2) }}").unwrap(),
+            "[\n  1,\n  {\n    \"a\": 2\n  }\n]"
+        );
     }
 
     #[test]
@@ -269,12 +300,16 @@ mod tests {
     #[test]
     fn render_should_say_what_the_template_refuses() {
         let error = render("{{ raise_exception('Roles must alternate') }}").unwrap_err();
-        assert!(matches!(&error, TemplateError::Refused(message) if message == "Roles must alternate"), "{error}");
+        assert!(
+            matches!(&error, TemplateError::Refused(message) if message == "Roles must alternate"),
+            "{error}"
+        );
     }
 
     #[test]
     fn render_should_fail_when_a_template_does_not_end() {
-        let endless = "{% for a in range(99999) %}{% for b in range(99999) %}{% set c = a + b %}{% endfor %}{% endfor %}";
+        let endless =
+            "{% for a in range(99999) %}{% for b in range(99999) %}{% set c = a + b %}{% endfor %}{% endfor %}";
         assert!(matches!(render(endless), Err(TemplateError::Limit)));
     }
 

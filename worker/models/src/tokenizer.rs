@@ -59,7 +59,9 @@ pub enum TokenizerError {
     #[error("text: expected text and ids that the tokenizer knows, got: {0}")]
     Text(String),
     /// Text cannot be had token by token.
-    #[error("{TOKENIZER}: decoder: expected ByteLevel, or ByteFallback in a Sequence, to decode token by token, got {0}")]
+    #[error(
+        "{TOKENIZER}: decoder: expected ByteLevel, or ByteFallback in a Sequence, to decode token by token, got {0}"
+    )]
     Decoder(String),
     /// A GGUF file's tokenizer is broken or of another kind.
     #[error("{file}: {field}: expected {expected}, got {got}")]
@@ -120,17 +122,34 @@ impl Tokenizer {
             inner.with_truncation(None).map_err(invalid)?;
             let highest = inner.get_vocab(true).into_values().max();
             if let Some(got) = highest.filter(|got| *got >= vocabulary) {
-                return Err(TokenizerError::Vocabulary { expected: vocabulary, got });
+                return Err(TokenizerError::Vocabulary {
+                    expected: vocabulary,
+                    got,
+                });
             }
-            let special = inner.get_post_processor().map_or(0, |processor| processor.added_tokens(false));
+            let special = inner
+                .get_post_processor()
+                .map_or(0, |processor| processor.added_tokens(false));
             if max_tokens <= special {
-                return Err(TokenizerError::Limit { special, got: max_tokens });
+                return Err(TokenizerError::Limit {
+                    special,
+                    got: max_tokens,
+                });
             }
             // Some errors show only in use.
             inner.encode_fast("a", true).map_err(invalid)?;
             let added = inner.get_added_tokens_decoder();
-            let special = added.iter().filter(|(_, token)| token.special).map(|(id, _)| *id).collect();
-            Ok(Self { pieces: Pieces::of(&inner), max_tokens, special, inner })
+            let special = added
+                .iter()
+                .filter(|(_, token)| token.special)
+                .map(|(id, _)| *id)
+                .collect();
+            Ok(Self {
+                pieces: Pieces::of(&inner),
+                max_tokens,
+                special,
+                inner,
+            })
         })
         .unwrap_or_else(|message| Err(TokenizerError::Invalid(message)))
     }
@@ -140,11 +159,18 @@ impl Tokenizer {
     ///
     /// A text of more tokens than the model takes is an error: nothing is cut off.
     pub fn encode(&self, text: &str, add_special: bool) -> Result<Vec<u32>, TokenizerError> {
-        let encoding = guard(|| self.inner.encode_fast(text, add_special).map_err(|error| error.to_string()));
+        let encoding = guard(|| {
+            self.inner
+                .encode_fast(text, add_special)
+                .map_err(|error| error.to_string())
+        });
         let encoding = encoding.and_then(|encoding| encoding).map_err(TokenizerError::Text)?;
         let ids = encoding.get_ids();
         if ids.len() > self.max_tokens {
-            return Err(TokenizerError::TooLong { expected: self.max_tokens, got: ids.len() });
+            return Err(TokenizerError::TooLong {
+                expected: self.max_tokens,
+                got: ids.len(),
+            });
         }
         Ok(ids.to_vec())
     }
@@ -200,8 +226,14 @@ impl std::fmt::Debug for Tokenizer {
 /// it does not define.
 fn guard<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(call)).map_err(|panic| {
-        let message = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref().copied());
-        format!("a file that the library panics on: {}", message.unwrap_or("unknown reason"))
+        let message = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or(panic.downcast_ref().copied());
+        format!(
+            "a file that the library panics on: {}",
+            message.unwrap_or("unknown reason")
+        )
     })
 }
 

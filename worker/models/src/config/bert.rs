@@ -46,13 +46,19 @@ pub struct BertConfig {
 impl BertConfig {
     pub(super) fn parse(fields: &Fields) -> Result<Self, ConfigError> {
         // A fine-tuned head would be left out without a word: only bare encoders are taken.
-        if fields.get("architectures").is_some_and(|names| *names != json!(["BertModel"])) {
+        if fields
+            .get("architectures")
+            .is_some_and(|names| *names != json!(["BertModel"]))
+        {
             return Err(fields.wrong("architectures", "[\"BertModel\"]"));
         }
         if fields.flag("is_decoder", false)? {
             return Err(fields.wrong("is_decoder", "false"));
         }
-        if !matches!(fields.text("position_embedding_type")?.as_deref(), None | Some("absolute")) {
+        if !matches!(
+            fields.text("position_embedding_type")?.as_deref(),
+            None | Some("absolute")
+        ) {
             return Err(fields.wrong("position_embedding_type", "\"absolute\""));
         }
         if fields.text("hidden_act")?.as_deref() != Some("gelu") {
@@ -68,7 +74,9 @@ impl BertConfig {
             max_positions,
             max_sequence: max_positions,
             types: fields.size("type_vocab_size", MAX_WIDTH)?,
-            norm_eps: fields.positive("layer_norm_eps")?.ok_or_else(|| fields.wrong("layer_norm_eps", "a number"))?,
+            norm_eps: fields
+                .positive("layer_norm_eps")?
+                .ok_or_else(|| fields.wrong("layer_norm_eps", "a number"))?,
             pooling: Pooling::Mean,
         };
         if !config.hidden.is_multiple_of(config.heads) {
@@ -105,7 +113,12 @@ impl BertConfig {
         match asked.as_slice() {
             [(_, Some(pooling))] => self.pooling = *pooling,
             [(field, None)] => return Err(fields.wrong(field, "the mean or the first token's")),
-            _ => return Err(fields.wrong("pooling_mode_mean_tokens", "exactly one mode, the mean or the first token's")),
+            _ => {
+                return Err(fields.wrong(
+                    "pooling_mode_mean_tokens",
+                    "exactly one mode, the mean or the first token's",
+                ))
+            }
         }
         Ok(())
     }

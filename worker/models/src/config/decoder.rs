@@ -84,7 +84,10 @@ impl DecoderConfig {
             Family::Llama => "LlamaForCausalLM",
             Family::Qwen2 => "Qwen2ForCausalLM",
         };
-        if fields.get("architectures").is_some_and(|names| *names != json!([class])) {
+        if fields
+            .get("architectures")
+            .is_some_and(|names| *names != json!([class]))
+        {
             return Err(fields.wrong("architectures", format!("[{class:?}]")));
         }
         if fields.text("hidden_act")?.is_some_and(|name| name != "silu") {
@@ -138,7 +141,11 @@ impl DecoderConfig {
     }
 
     pub(super) fn from_gguf(gguf: &Gguf) -> Result<Self, ConfigError> {
-        let family = if gguf.architecture() == "qwen2" { Family::Qwen2 } else { Family::Llama };
+        let family = if gguf.architecture() == "qwen2" {
+            Family::Qwen2
+        } else {
+            Family::Llama
+        };
         let metadata = Metadata { gguf };
         let hidden = metadata.size("embedding_length", MAX_WIDTH, None)?;
         let heads = metadata.size("attention.head_count", MAX_WIDTH, None)?;
@@ -177,10 +184,18 @@ impl DecoderConfig {
         };
         let qkv_bias = gguf.has("model.layers.0.self_attn.q_proj.bias");
         if let Some(name) = gguf.names().iter().find(|name| {
-            let known = ["self_attn.q_proj.bias", "self_attn.k_proj.bias", "self_attn.v_proj.bias"];
+            let known = [
+                "self_attn.q_proj.bias",
+                "self_attn.k_proj.bias",
+                "self_attn.v_proj.bias",
+            ];
             name.ends_with(".bias") && !(qkv_bias && known.iter().any(|known| name.ends_with(known)))
         }) {
-            return Err(metadata.error("tensors", "biases on queries, keys and values of all layers, or none", name));
+            return Err(metadata.error(
+                "tensors",
+                "biases on queries, keys and values of all layers, or none",
+                name,
+            ));
         }
         let config = Self {
             family,
@@ -214,7 +229,10 @@ impl DecoderConfig {
             return Err(wrong(kv_heads, format!("a divisor of {heads} {}", self.heads)));
         }
         if self.head_dim == 0 || !self.head_dim.is_multiple_of(2) {
-            let expected = format!("an even number of dimensions for each of {} heads of {}", self.heads, self.hidden);
+            let expected = format!(
+                "an even number of dimensions for each of {} heads of {}",
+                self.heads, self.hidden
+            );
             return Err(wrong(head_dim, expected));
         }
         if u64::from(self.heads) * u64::from(self.head_dim) > MAX_WIDTH {
@@ -226,7 +244,11 @@ impl DecoderConfig {
 
 /// The fields that [`DecoderConfig::check`] may name.
 const CONFIG_NAMES: [&str; 3] = ["num_key_value_heads", "num_attention_heads", "head_dim"];
-const GGUF_NAMES: [&str; 3] = ["attention.head_count_kv", "attention.head_count", "attention.key_length"];
+const GGUF_NAMES: [&str; 3] = [
+    "attention.head_count_kv",
+    "attention.head_count",
+    "attention.key_length",
+];
 
 /// The base and the scaling: `rope_theta` and `rope_scaling`, or `rope_parameters` with both, as transformers 5 has it.
 fn rope(fields: &Fields) -> Result<(f64, Option<RopeScaling>), ConfigError> {
@@ -235,13 +257,19 @@ fn rope(fields: &Fields) -> Result<(f64, Option<RopeScaling>), ConfigError> {
         None => (None, fields.object("rope_scaling")?, "rope_scaling"),
     };
     let theta = theta.or(fields.positive_f64("rope_theta")?).unwrap_or(THETA);
-    let Some(scaling) = scaling else { return Ok((theta, None)) };
+    let Some(scaling) = scaling else {
+        return Ok((theta, None));
+    };
     let kind = scaling.text("rope_type")?.or(scaling.text("type")?);
     match kind.as_deref() {
         Some("default") => Ok((theta, None)),
         None if field == "rope_parameters" => Ok((theta, None)),
         Some("llama3") => {
-            let number = |name| scaling.positive_f64(name)?.ok_or_else(|| scaling.wrong(name, "a positive number"));
+            let number = |name| {
+                scaling
+                    .positive_f64(name)?
+                    .ok_or_else(|| scaling.wrong(name, "a positive number"))
+            };
             let (low, high) = (number("low_freq_factor")?, number("high_freq_factor")?);
             if low >= high {
                 return Err(scaling.wrong("low_freq_factor", format!("less than high_freq_factor {high}")));
@@ -318,7 +346,9 @@ impl Metadata<'_> {
     }
 
     fn id(&self, field: &str, vocab: u32) -> Result<Option<u32>, ConfigError> {
-        let Some(value) = self.value(field) else { return Ok(None) };
+        let Some(value) = self.value(field) else {
+            return Ok(None);
+        };
         match value.as_u64().filter(|id| *id < vocab.into()) {
             Some(id) => Ok(Some(id as u32)),
             None => Err(self.wrong(field, format!("a token id below {vocab}"))),

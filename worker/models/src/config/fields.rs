@@ -13,7 +13,10 @@ impl Fields {
     pub(super) fn parse(file: &str, json: &[u8]) -> Result<Self, ConfigError> {
         match serde_json::from_slice(json) {
             Ok(map) => Ok(Self { file: file.into(), map }),
-            Err(error) => Err(ConfigError::Json { file: file.into(), got: error.to_string() }),
+            Err(error) => Err(ConfigError::Json {
+                file: file.into(),
+                got: error.to_string(),
+            }),
         }
     }
 
@@ -26,7 +29,10 @@ impl Fields {
     pub(super) fn object(&self, field: &str) -> Result<Option<Fields>, ConfigError> {
         match self.get(field) {
             None => Ok(None),
-            Some(Value::Object(map)) => Ok(Some(Self { file: format!("{}, {field}", self.file), map: map.clone() })),
+            Some(Value::Object(map)) => Ok(Some(Self {
+                file: format!("{}, {field}", self.file),
+                map: map.clone(),
+            })),
             Some(_) => Err(self.wrong(field, "an object")),
         }
     }
@@ -49,8 +55,12 @@ impl Fields {
 
     /// A whole number from 1 to `most`.
     pub(super) fn size(&self, field: &str, most: u64) -> Result<u32, ConfigError> {
-        let size = self.get(field).and_then(Value::as_u64).filter(|size| (1..=most).contains(size));
-        size.and_then(|size| u32::try_from(size).ok()).ok_or_else(|| self.wrong(field, format!("1 to {most}")))
+        let size = self
+            .get(field)
+            .and_then(Value::as_u64)
+            .filter(|size| (1..=most).contains(size));
+        size.and_then(|size| u32::try_from(size).ok())
+            .ok_or_else(|| self.wrong(field, format!("1 to {most}")))
     }
 
     /// As [`Self::size`], where the field may be absent.
@@ -80,7 +90,12 @@ impl Fields {
             Value::Array(array) => array.as_slice(),
             single => std::slice::from_ref(single),
         };
-        let id = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok()).filter(|id| *id < vocab);
+        let id = |value: &Value| {
+            value
+                .as_u64()
+                .and_then(|id| u32::try_from(id).ok())
+                .filter(|id| *id < vocab)
+        };
         let ids: Option<Vec<u32>> = values.iter().map(id).collect();
         match ids {
             Some(ids) if ids.len() <= 64 => Ok(Some(ids)),
@@ -95,6 +110,11 @@ impl Fields {
             got.truncate(end);
             got.push('…');
         }
-        ConfigError::Field { file: self.file.clone(), field: field.into(), expected: expected.to_string(), got }
+        ConfigError::Field {
+            file: self.file.clone(),
+            field: field.into(),
+            expected: expected.to_string(),
+            got,
+        }
     }
 }

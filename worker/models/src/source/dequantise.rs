@@ -102,7 +102,9 @@ impl Encoding {
     pub fn decode(self, bytes: &[u8], values: &mut Vec<f32>) {
         for block in bytes.chunks_exact(self.block_bytes()) {
             match self {
-                Self::F32 => values.push(f32::from_bits(u32::from_le_bytes([block[0], block[1], block[2], block[3]]))),
+                Self::F32 => values.push(f32::from_bits(u32::from_le_bytes([
+                    block[0], block[1], block[2], block[3],
+                ]))),
                 Self::F16 => values.push(f16_at(block, 0)),
                 Self::BF16 => values.push(f32::from_bits(u32::from(u16_at(block, 0)) << 16)),
                 Self::Q4_0 => scaled(f16_at(block, 0), values, |i| nibble(&block[2..], i) - 8),
@@ -158,7 +160,10 @@ fn scale_and_minimum(packed: &[u8], group: usize) -> (u8, u8) {
         (packed[group] & 63, packed[group + 4] & 63)
     } else {
         let low = packed[group + 4];
-        (low & 15 | packed[group - 4] >> 6 << 4, low >> 4 | packed[group] >> 6 << 4)
+        (
+            low & 15 | packed[group - 4] >> 6 << 4,
+            low >> 4 | packed[group] >> 6 << 4,
+        )
     }
 }
 

@@ -108,7 +108,13 @@ impl Gguf {
                 return Err(file.malformed("tensors", "each name once", format!("{:?} twice", stored.name)));
             }
         }
-        Ok(Self { path, file, architecture, metadata: header.metadata, tensors })
+        Ok(Self {
+            path,
+            file,
+            architecture,
+            metadata: header.metadata,
+            tensors,
+        })
     }
 
     fn tensor(&self, name: &str) -> Result<&Tensor, SourceError> {
@@ -131,14 +137,21 @@ fn heads(
     let key = |name: &str| format!("{architecture}.{name}");
     let all = key("attention.head_count");
     let of_keys = key("attention.head_count_kv");
-    let name = if keys == names::Heads::KeyValue && metadata.contains_key(&of_keys) { of_keys } else { all };
+    let name = if keys == names::Heads::KeyValue && metadata.contains_key(&of_keys) {
+        of_keys
+    } else {
+        all
+    };
     let rows = stored.shape[0];
     let fits = |heads: &u64| *heads > 0 && rows as u64 % heads == 0 && rows as u64 / heads % 2 == 0;
     match metadata.get(&name).and_then(Value::as_u64).filter(fits) {
         Some(heads) => Ok(heads as usize),
         None => {
             let got = metadata.get(&name).map_or("none".into(), ToString::to_string);
-            let expected = format!("a number of heads that divides the {rows} rows of {:?} into even parts", stored.name);
+            let expected = format!(
+                "a number of heads that divides the {rows} rows of {:?} into even parts",
+                stored.name
+            );
             Err(file.malformed(name, expected, got))
         }
     }
@@ -155,7 +168,9 @@ impl Weights for Gguf {
 
     fn read_f32(&self, name: &str) -> Result<Vec<f32>, SourceError> {
         let tensor = self.tensor(name)?;
-        let values = self.file.decode(name, tensor.encoding, tensor.elements, tensor.offset)?;
+        let values = self
+            .file
+            .decode(name, tensor.encoding, tensor.elements, tensor.offset)?;
         Ok(match tensor.paired_heads {
             Some(heads) => names::halves_of_pairs(&values, tensor.shape[0], heads),
             None => values,

@@ -118,7 +118,10 @@ impl Safetensors {
                 return Err(index.malformed("weight_map", expected, format!("{name:?}")));
             }
         }
-        let files = names.iter().map(|name| Blob::open(&folder.join(name))).collect::<Result<_, _>>()?;
+        let files = names
+            .iter()
+            .map(|name| Blob::open(&folder.join(name)))
+            .collect::<Result<_, _>>()?;
         let mut source = Self::new(folder.into(), files)?;
         for (tensor, file) in &weight_map {
             let place = source.tensors.get(tensor).map(|tensor| names[tensor.file]);
@@ -156,7 +159,12 @@ impl Safetensors {
 
     fn tensor(&self, name: &str) -> Result<&Tensor, SourceError> {
         self.tensors.get(name).ok_or_else(|| SourceError::Missing {
-            file: self.files.iter().map(|file| file.name.as_str()).collect::<Vec<_>>().join(", "),
+            file: self
+                .files
+                .iter()
+                .map(|file| file.name.as_str())
+                .collect::<Vec<_>>()
+                .join(", "),
             name: name.into(),
             count: self.tensors.len(),
         })
@@ -219,8 +227,13 @@ fn header(blob: &Blob, file: usize) -> Result<Vec<(String, Tensor)>, SourceError
             let got = format!("{begin} to {end}");
             return Err(blob.malformed(what(", data_offsets"), format!("a range within {data} bytes"), got));
         }
-        let elements = elements_of(&entry.shape)
-            .ok_or_else(|| blob.malformed(what(", shape"), "a tensor that fits into memory", format!("{:?}", entry.shape)))?;
+        let elements = elements_of(&entry.shape).ok_or_else(|| {
+            blob.malformed(
+                what(", shape"),
+                "a tensor that fits into memory",
+                format!("{:?}", entry.shape),
+            )
+        })?;
         if let Some(size) = element_bytes(&entry.dtype) {
             if elements.checked_mul(size).map(|bytes| bytes as u64) != Some(end - begin) {
                 let expected = format!("{size} bytes for each of {elements} elements of {}", entry.dtype);
@@ -244,7 +257,16 @@ fn header(blob: &Blob, file: usize) -> Result<Vec<(String, Tensor)>, SourceError
         return Err(blob.malformed("length", format!("{next} bytes, as the header says"), blob.length));
     }
     let tensor = |(offset, _, name, entry, elements): (u64, u64, String, Entry, usize)| {
-        (name, Tensor { file, dtype: entry.dtype, shape: entry.shape, elements, offset })
+        (
+            name,
+            Tensor {
+                file,
+                dtype: entry.dtype,
+                shape: entry.shape,
+                elements,
+                offset,
+            },
+        )
     };
     Ok(tensors.into_iter().map(tensor).collect())
 }

@@ -19,16 +19,23 @@ pub(super) enum Pieces {
 impl Pieces {
     /// Of a tokenizer, or, if its decoder is of another kind, what kind that is.
     pub(super) fn of(inner: &Inner) -> Result<Self, String> {
-        let decoder = inner.get_decoder().map_or(Value::Null, |decoder| serde_json::to_value(decoder).unwrap_or_default());
+        let decoder = inner
+            .get_decoder()
+            .map_or(Value::Null, |decoder| serde_json::to_value(decoder).unwrap_or_default());
         if decoder["type"] == "ByteLevel" {
             return Ok(Self::ByteLevel(characters()));
         }
         let steps = decoder["decoders"].as_array().map_or(&[][..], Vec::as_slice);
         let strip = json!({"type": "Strip", "content": " ", "start": 1, "stop": 0});
         let spaces = json!({"type": "Replace", "pattern": {"String": "▁"}, "content": " "});
-        let known = |step: &Value| *step == strip || *step == spaces || step["type"] == "ByteFallback" || step["type"] == "Fuse";
-        if steps.contains(&spaces) && steps.iter().any(|step| step["type"] == "ByteFallback") && steps.iter().all(known) {
-            return Ok(Self::ByteFallback { strip: steps.contains(&strip) });
+        let known = |step: &Value| {
+            *step == strip || *step == spaces || step["type"] == "ByteFallback" || step["type"] == "Fuse"
+        };
+        if steps.contains(&spaces) && steps.iter().any(|step| step["type"] == "ByteFallback") && steps.iter().all(known)
+        {
+            return Ok(Self::ByteFallback {
+                strip: steps.contains(&strip),
+            });
         }
         Err(match &decoder["type"] {
             Value::Null => "none".into(),
@@ -41,7 +48,10 @@ impl Pieces {
         match self {
             // Tokens that were added are text as it is.
             Self::ByteLevel(characters) => {
-                let bytes: Option<Vec<u8>> = token.chars().map(|character| characters.get(&character).copied()).collect();
+                let bytes: Option<Vec<u8>> = token
+                    .chars()
+                    .map(|character| characters.get(&character).copied())
+                    .collect();
                 bytes.unwrap_or_else(|| token.into())
             }
             Self::ByteFallback { .. } => match byte(token) {
@@ -63,8 +73,14 @@ fn byte(token: &str) -> Option<u8> {
 fn characters() -> HashMap<char, u8> {
     let printable = |byte: &u8| matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
     let others = (0..=u8::MAX).filter(|byte| !printable(byte));
-    let others = others.zip(256_u32..).filter_map(|(byte, number)| Some((char::from_u32(number)?, byte)));
-    (0..=u8::MAX).filter(printable).map(|byte| (char::from(byte), byte)).chain(others).collect()
+    let others = others
+        .zip(256_u32..)
+        .filter_map(|(byte, number)| Some((char::from_u32(number)?, byte)));
+    (0..=u8::MAX)
+        .filter(printable)
+        .map(|byte| (char::from(byte), byte))
+        .chain(others)
+        .collect()
 }
 
 /// Takes token ids one by one and gives text as soon as it is complete: no character is cut in two.
@@ -81,7 +97,13 @@ pub struct Decoder<'a> {
 impl<'a> Decoder<'a> {
     pub(super) fn new(tokenizer: &'a Tokenizer, pieces: &'a Pieces, skip_special: bool) -> Self {
         let strip = matches!(pieces, Pieces::ByteFallback { strip: true });
-        Self { tokenizer, pieces, skip_special, pending: Vec::new(), strip }
+        Self {
+            tokenizer,
+            pieces,
+            skip_special,
+            pending: Vec::new(),
+            strip,
+        }
     }
 
     /// The text that this token completes, which may be none. Bytes that cannot be UTF-8, whatever follows, become
@@ -90,7 +112,9 @@ impl<'a> Decoder<'a> {
         if self.skip_special && self.tokenizer.is_special(id) {
             return String::new();
         }
-        let Some(token) = self.tokenizer.token(id) else { return String::new() };
+        let Some(token) = self.tokenizer.token(id) else {
+            return String::new();
+        };
         let bytes = self.pieces.bytes(&token);
         let mut bytes = bytes.as_slice();
         if self.strip && !bytes.is_empty() {

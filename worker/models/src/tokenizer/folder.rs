@@ -19,11 +19,15 @@ pub(super) fn import(folder: &Path, config: &Config) -> Result<Imported, Tokeniz
     let path = folder.join(TOKENIZER);
     let unreadable = |got: String| {
         let got = format!("{}: {got}", path.display());
-        TokenizerError::Invalid(format!("{got}; a folder needs this file, which transformers writes with `save_pretrained`"))
+        TokenizerError::Invalid(format!(
+            "{got}; a folder needs this file, which transformers writes with `save_pretrained`"
+        ))
     };
     let mut json = Vec::new();
     let file = File::open(&path).map_err(|error| unreadable(error.to_string()))?;
-    file.take(MAX_TOKENIZER + 1).read_to_end(&mut json).map_err(|error| unreadable(error.to_string()))?;
+    file.take(MAX_TOKENIZER + 1)
+        .read_to_end(&mut json)
+        .map_err(|error| unreadable(error.to_string()))?;
     if json.len() as u64 > MAX_TOKENIZER {
         return Err(unreadable(format!("more than {MAX_TOKENIZER} bytes")));
     }
@@ -33,8 +37,10 @@ pub(super) fn import(folder: &Path, config: &Config) -> Result<Imported, Tokeniz
 
     let settings: Value = match read(&folder.join(TOKENIZER_CONFIG))? {
         None => Value::Null,
-        Some(json) => serde_json::from_slice(&json)
-            .map_err(|error| ConfigError::Json { file: TOKENIZER_CONFIG.into(), got: error.to_string() })?,
+        Some(json) => serde_json::from_slice(&json).map_err(|error| ConfigError::Json {
+            file: TOKENIZER_CONFIG.into(),
+            got: error.to_string(),
+        })?,
     };
     let (mut bos, mut eos) = match config {
         Config::Bert(_) => (None, Vec::new()),
@@ -58,7 +64,12 @@ pub(super) fn import(folder: &Path, config: &Config) -> Result<Imported, Tokeniz
         })?),
         None => template(&settings)?,
     };
-    Ok(Imported { json, bos, eos, chat_template })
+    Ok(Imported {
+        json,
+        bos,
+        eos,
+        chat_template,
+    })
 }
 
 /// The id of a token that the settings name.
@@ -97,5 +108,10 @@ fn template(settings: &Value) -> Result<Option<String>, TokenizerError> {
 
 fn wrong(field: &str, expected: &str, got: &Value) -> TokenizerError {
     let got: String = got.to_string().chars().take(200).collect();
-    TokenizerError::Field { file: TOKENIZER_CONFIG.into(), field: field.into(), expected: expected.into(), got }
+    TokenizerError::Field {
+        file: TOKENIZER_CONFIG.into(),
+        field: field.into(),
+        expected: expected.into(),
+        got,
+    }
 }

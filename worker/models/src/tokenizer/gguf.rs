@@ -66,13 +66,18 @@ pub(super) fn import(gguf: &Gguf) -> Result<Imported, TokenizerError> {
     for field in ["eos_token_id", "eot_token_id", "eom_token_id"] {
         eos.extend(vocabulary.id(field)?);
     }
-    let control = |id: &usize| vocabulary.kinds[*id] == Kind::Control && ENDS.contains(&vocabulary.tokens[*id].as_str());
+    let control =
+        |id: &usize| vocabulary.kinds[*id] == Kind::Control && ENDS.contains(&vocabulary.tokens[*id].as_str());
     eos.extend((0..vocabulary.tokens.len()).filter(control).map(|id| id as u32));
     eos.sort_unstable();
     eos.dedup();
     let chat_template = text(gguf, "tokenizer.chat_template")?;
     if chat_template.is_some_and(|template| template.len() > MAX_TEMPLATE) {
-        return Err(wrong(gguf, "tokenizer.chat_template", format!("at most {MAX_TEMPLATE} bytes")));
+        return Err(wrong(
+            gguf,
+            "tokenizer.chat_template",
+            format!("at most {MAX_TEMPLATE} bytes"),
+        ));
     }
     Ok(Imported {
         json: json.into_bytes(),
@@ -90,15 +95,31 @@ impl<'a> Vocabulary<'a> {
             _ => return Err(wrong(gguf, field, format!("1 to {MAX_TOKENS} texts"))),
         };
         if let Some(token) = tokens.iter().find(|token| token.len() > MAX_TOKEN) {
-            return Err(error(gguf, field, format!("tokens of at most {MAX_TOKEN} bytes"), token.len()));
+            return Err(error(
+                gguf,
+                field,
+                format!("tokens of at most {MAX_TOKEN} bytes"),
+                token.len(),
+            ));
         }
         // As llama.cpp names tokens that have no text.
-        let name = |(id, token): (usize, &String)| if token.is_empty() { format!("[EMPTY_{id}]") } else { token.clone() };
+        let name = |(id, token): (usize, &String)| {
+            if token.is_empty() {
+                format!("[EMPTY_{id}]")
+            } else {
+                token.clone()
+            }
+        };
         let tokens: Vec<String> = tokens.iter().enumerate().map(name).collect();
         let mut ids = HashMap::with_capacity(tokens.len());
         for (id, token) in tokens.iter().enumerate() {
             if let Some(first) = ids.insert(token.as_str(), id) {
-                return Err(error(gguf, field, "each token once", format!("{token:?} as {first} and {id}")));
+                return Err(error(
+                    gguf,
+                    field,
+                    "each token once",
+                    format!("{token:?} as {first} and {id}"),
+                ));
             }
         }
         drop(ids);
@@ -126,10 +147,16 @@ impl<'a> Vocabulary<'a> {
     /// The token id in a field of `tokenizer.ggml`, if there is one.
     fn id(&self, field: &str) -> Result<Option<u32>, TokenizerError> {
         let field = format!("tokenizer.ggml.{field}");
-        let Some(value) = self.gguf.value(&field) else { return Ok(None) };
+        let Some(value) = self.gguf.value(&field) else {
+            return Ok(None);
+        };
         match value.as_u64().filter(|id| *id < self.tokens.len() as u64) {
             Some(id) => Ok(Some(id as u32)),
-            None => Err(wrong(self.gguf, &field, format!("a token id below {}", self.tokens.len()))),
+            None => Err(wrong(
+                self.gguf,
+                &field,
+                format!("a token id below {}", self.tokens.len()),
+            )),
         }
     }
 
@@ -140,7 +167,11 @@ impl<'a> Vocabulary<'a> {
         match self.id(field)? {
             _ if !asked => Ok(None),
             Some(id) => Ok(Some((id, &self.tokens[id as usize]))),
-            None => Err(wrong(self.gguf, &format!("tokenizer.ggml.{field}"), format!("a token id, since {flag} holds"))),
+            None => Err(wrong(
+                self.gguf,
+                &format!("tokenizer.ggml.{field}"),
+                format!("a token id, since {flag} holds"),
+            )),
         }
     }
 
@@ -153,7 +184,11 @@ impl<'a> Vocabulary<'a> {
                 Kind::UserDefined => false,
                 Kind::Normal | Kind::Unused | Kind::Byte => continue,
             };
-            added.push(Added { id: id as u32, content, special });
+            added.push(Added {
+                id: id as u32,
+                content,
+                special,
+            });
         }
         added
     }
@@ -161,7 +196,11 @@ impl<'a> Vocabulary<'a> {
     fn byte_level(&self) -> Result<String, TokenizerError> {
         let pre = text(self.gguf, "tokenizer.ggml.pre")?;
         let Some(way) = pretokenizer::named(pre) else {
-            return Err(wrong(self.gguf, "tokenizer.ggml.pre", format!("one of {}", pretokenizer::names())));
+            return Err(wrong(
+                self.gguf,
+                "tokenizer.ggml.pre",
+                format!("one of {}", pretokenizer::names()),
+            ));
         };
         let field = "tokenizer.ggml.merges";
         let Some(Value::Texts(pairs)) = self.gguf.value(field) else {
@@ -170,9 +209,21 @@ impl<'a> Vocabulary<'a> {
         let ids = self.ids();
         let mut merges = Vec::with_capacity(pairs.len());
         for pair in pairs {
-            let invalid = || error(self.gguf, field, "two tokens of the vocabulary, whose union is one too", quoted(pair));
+            let invalid = || {
+                error(
+                    self.gguf,
+                    field,
+                    "two tokens of the vocabulary, whose union is one too",
+                    quoted(pair),
+                )
+            };
             // A token may begin with a space, as in llama.cpp.
-            let space = pair.char_indices().skip(1).find(|(_, character)| *character == ' ').ok_or_else(invalid)?.0;
+            let space = pair
+                .char_indices()
+                .skip(1)
+                .find(|(_, character)| *character == ' ')
+                .ok_or_else(invalid)?
+                .0;
             let (left, right) = (&pair[..space], &pair[space + 1..]);
             let union = format!("{left}{right}");
             if ![left, right, &union].iter().all(|token| ids.contains_key(token)) {
@@ -181,7 +232,10 @@ impl<'a> Vocabulary<'a> {
             merges.push((left, right));
         }
         let splits = join(way.expressions, |expression| {
-            format!(r#"{{"type":"Split","pattern":{{"Regex":{}}},"behavior":"Isolated","invert":false}}"#, quoted(expression))
+            format!(
+                r#"{{"type":"Split","pattern":{{"Regex":{}}},"behavior":"Isolated","invert":false}}"#,
+                quoted(expression)
+            )
         });
         let bytes = r#"{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":false,"use_regex":false}"#;
         let json = Json {
@@ -210,8 +264,16 @@ impl<'a> Vocabulary<'a> {
             return Err(error(self.gguf, field, "finite numbers", score));
         }
         let ids = self.ids();
-        if let Some(byte) = (0..=u8::MAX).map(|byte| format!("<0x{byte:02X}>")).find(|byte| !ids.contains_key(byte.as_str())) {
-            return Err(error(self.gguf, "tokenizer.ggml.tokens", "a token for every byte", format!("none {byte:?}")));
+        if let Some(byte) = (0..=u8::MAX)
+            .map(|byte| format!("<0x{byte:02X}>"))
+            .find(|byte| !ids.contains_key(byte.as_str()))
+        {
+            return Err(error(
+                self.gguf,
+                "tokenizer.ggml.tokens",
+                "a token for every byte",
+                format!("none {byte:?}"),
+            ));
         }
         let field = "tokenizer.ggml.remove_extra_whitespaces";
         if flag_of(self.gguf, field, false)? {
@@ -219,12 +281,20 @@ impl<'a> Vocabulary<'a> {
         }
         let prefix = flag_of(self.gguf, "tokenizer.ggml.add_space_prefix", true)?;
         let merges = merges_of_scores(&self.tokens, &self.kinds, scores, &ids);
-        let merges: Vec<(&str, &str)> = merges.iter().map(|(left, right)| (left.as_str(), right.as_str())).collect();
+        let merges: Vec<(&str, &str)> = merges
+            .iter()
+            .map(|(left, right)| (left.as_str(), right.as_str()))
+            .collect();
 
         let spaces = r#"{"type":"Replace","pattern":{"String":" "},"content":"▁"}"#;
         let prepend = r#"{"type":"Prepend","prepend":"▁"}"#;
-        let decoders = r#"{"type":"Replace","pattern":{"String":"▁"},"content":" "},{"type":"ByteFallback"},{"type":"Fuse"}"#;
-        let strip = if prefix { r#",{"type":"Strip","content":" ","start":1,"stop":0}"# } else { "" };
+        let decoders =
+            r#"{"type":"Replace","pattern":{"String":"▁"},"content":" "},{"type":"ByteFallback"},{"type":"Fuse"}"#;
+        let strip = if prefix {
+            r#",{"type":"Strip","content":" ","start":1,"stop":0}"#
+        } else {
+            ""
+        };
         let json = Json {
             added: self.added(),
             normalizer: if prefix {
@@ -246,7 +316,11 @@ impl<'a> Vocabulary<'a> {
     }
 
     fn ids(&self) -> HashMap<&str, usize> {
-        self.tokens.iter().enumerate().map(|(id, token)| (token.as_str(), id)).collect()
+        self.tokens
+            .iter()
+            .enumerate()
+            .map(|(id, token)| (token.as_str(), id))
+            .collect()
     }
 }
 
@@ -270,9 +344,14 @@ fn merges_of_scores(
         }
     }
     merges.sort_unstable_by(|a, b| {
-        b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)).then((a.2, a.3, a.4).cmp(&(b.2, b.3, b.4)))
+        b.0.total_cmp(&a.0)
+            .then(b.1.cmp(&a.1))
+            .then((a.2, a.3, a.4).cmp(&(b.2, b.3, b.4)))
     });
-    merges.into_iter().map(|(.., left, right)| (tokens[left].clone(), tokens[right].clone())).collect()
+    merges
+        .into_iter()
+        .map(|(.., left, right)| (tokens[left].clone(), tokens[right].clone()))
+        .collect()
 }
 
 fn text<'a>(gguf: &'a Gguf, field: &str) -> Result<Option<&'a str>, TokenizerError> {
@@ -290,7 +369,12 @@ fn flag_of(gguf: &Gguf, field: &str, default: bool) -> Result<bool, TokenizerErr
 }
 
 fn wrong(gguf: &Gguf, field: &str, expected: impl ToString) -> TokenizerError {
-    error(gguf, field, expected, gguf.value(field).map_or("none".into(), ToString::to_string))
+    error(
+        gguf,
+        field,
+        expected,
+        gguf.value(field).map_or("none".into(), ToString::to_string),
+    )
 }
 
 fn error(gguf: &Gguf, field: &str, expected: impl ToString, got: impl ToString) -> TokenizerError {

@@ -36,7 +36,9 @@ impl Json<'_> {
     pub(super) fn write(&self) -> String {
         let added = join(&self.added, |token| {
             let (id, content, special) = (token.id, quoted(token.content), token.special);
-            format!(r#"{{"id":{id},"content":{content},"single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":{special}}}"#)
+            format!(
+                r#"{{"id":{id},"content":{content},"single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":{special}}}"#
+            )
         });
         let vocabulary: Vec<(usize, &String)> = self.vocabulary.iter().enumerate().collect();
         let mut out = String::from(r#"{"version":"1.0","truncation":null,"padding":null,"#);
@@ -52,7 +54,11 @@ impl Json<'_> {
             self.fallback,
             self.ignore_merges,
             join(&vocabulary, |(id, token)| format!("{}:{id}", quoted(token))),
-            join(self.merges, |(left, right)| format!("[{},{}]", quoted(left), quoted(right))),
+            join(self.merges, |(left, right)| format!(
+                "[{},{}]",
+                quoted(left),
+                quoted(right)
+            )),
         );
         out.push('\n');
         out
@@ -64,7 +70,11 @@ impl Json<'_> {
         };
         let side = |name: &str, kind: u8| {
             let text = format!(r#"{{"Sequence":{{"id":"{name}","type_id":{kind}}}}}"#);
-            let parts = [self.bos.map(|bos| place(bos, kind)), Some(text), self.eos.map(|eos| place(eos, kind))];
+            let parts = [
+                self.bos.map(|bos| place(bos, kind)),
+                Some(text),
+                self.eos.map(|eos| place(eos, kind)),
+            ];
             parts.into_iter().flatten().collect::<Vec<_>>().join(",")
         };
         let mut tokens: Vec<(u32, &str)> = self.bos.into_iter().chain(self.eos).collect();

@@ -22,16 +22,28 @@ const LLAMA3: &str = r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])
 const QWEN2: &str = r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
 const fn plain(expressions: &'static [&'static str]) -> PreTokenizer {
-    PreTokenizer { expressions, ignore_merges: false, add_bos: false, nfc: false }
+    PreTokenizer {
+        expressions,
+        ignore_merges: false,
+        add_bos: false,
+        nfc: false,
+    }
 }
 
 const DEFAULT: PreTokenizer = plain(&[r"[\p{P}\$\+<=>\^~\|]+", GPT2, r"\p{N}+", "[0-9][0-9][0-9]"]);
 const OF_GPT2: PreTokenizer = plain(&[GPT2]);
 const DIGITS: PreTokenizer = plain(&[r"\p{N}", GPT2]);
 const FALCON: PreTokenizer = plain(&[r"[\p{P}\$\+<=>\^~\|`]+", GPT2, "[0-9][0-9][0-9]"]);
-const OF_LLAMA3: PreTokenizer = PreTokenizer { ignore_merges: true, add_bos: true, ..plain(&[LLAMA3]) };
+const OF_LLAMA3: PreTokenizer = PreTokenizer {
+    ignore_merges: true,
+    add_bos: true,
+    ..plain(&[LLAMA3])
+};
 const SMAUG: PreTokenizer = plain(&[LLAMA3]);
-const OF_QWEN2: PreTokenizer = PreTokenizer { nfc: true, ..plain(&[QWEN2]) };
+const OF_QWEN2: PreTokenizer = PreTokenizer {
+    nfc: true,
+    ..plain(&[QWEN2])
+};
 const STABLELM2: PreTokenizer = plain(&[QWEN2]);
 
 /// Names and what they mean.

@@ -55,7 +55,12 @@ struct Reader<'a> {
 }
 
 pub(super) fn read(blob: &Blob) -> Result<Header, SourceError> {
-    let mut reader = Reader { blob, at: 0, window: Vec::new(), start: 0 };
+    let mut reader = Reader {
+        blob,
+        at: 0,
+        window: Vec::new(),
+        start: 0,
+    };
     let magic: [u8; 4] = reader.array("magic")?;
     if magic != *b"GGUF" {
         return Err(blob.malformed("magic", "the bytes of \"GGUF\"", format!("{magic:?}")));
@@ -86,7 +91,9 @@ pub(super) fn read(blob: &Blob) -> Result<Header, SourceError> {
             }
         },
     };
-    let mut tensors = (0..tensors).map(|_| reader.tensor(alignment)).collect::<Result<Vec<_>, _>>()?;
+    let mut tensors = (0..tensors)
+        .map(|_| reader.tensor(alignment))
+        .collect::<Result<Vec<_>, _>>()?;
     let data = reader.at.next_multiple_of(alignment);
     for tensor in &mut tensors {
         let bytes = (tensor.elements / tensor.encoding.block_elements())
@@ -155,7 +162,9 @@ impl Reader<'_> {
         let length = self.u64(what)?;
         let longest = longest.min(self.left());
         if length > longest {
-            return Err(self.blob.malformed(what, format!("at most {longest} bytes of text"), length));
+            return Err(self
+                .blob
+                .malformed(what, format!("at most {longest} bytes of text"), length));
         }
         let bytes = self.take(length, what)?.to_vec();
         String::from_utf8(bytes).map_err(|error| self.blob.malformed(what, "UTF-8", error.utf8_error()))
@@ -200,7 +209,13 @@ impl Reader<'_> {
             2 | 3 => 2,
             4..=6 => 4,
             8 | 10..=12 => 8,
-            _ => return Err(self.blob.malformed(what, "an array of numbers, truth values or text", format!("type {kind}"))),
+            _ => {
+                return Err(self.blob.malformed(
+                    what,
+                    "an array of numbers, truth values or text",
+                    format!("type {kind}"),
+                ))
+            }
         };
         let count = self.count(what, MAX_ARRAY, bytes)?;
         Ok(match kind {
@@ -208,15 +223,20 @@ impl Reader<'_> {
                 let floats = self.take(4 * count, what)?.as_chunks().0;
                 Value::Floats(floats.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
             }
-            8 => Value::Texts((0..count).map(|_| self.text(what, u64::MAX)).collect::<Result<_, _>>()?),
+            8 => Value::Texts(
+                (0..count)
+                    .map(|_| self.text(what, u64::MAX))
+                    .collect::<Result<_, _>>()?,
+            ),
             _ => {
                 let mut integers = Vec::new();
                 for _ in 0..count {
                     integers.push(match self.single_value(kind, what)? {
                         Value::Signed(number) => number,
                         Value::Bool(value) => value.into(),
-                        Value::Unsigned(number) => i64::try_from(number)
-                            .map_err(|_| self.blob.malformed(what, "numbers below 2⁶³", number))?,
+                        Value::Unsigned(number) => {
+                            i64::try_from(number).map_err(|_| self.blob.malformed(what, "numbers below 2⁶³", number))?
+                        }
                         other => return Err(self.blob.malformed(what, "whole numbers, f32 or text", other)),
                     });
                 }
@@ -263,6 +283,12 @@ impl Reader<'_> {
         if !offset.is_multiple_of(alignment) {
             return malformed(&format!("data at a multiple of {alignment} bytes"), &offset);
         }
-        Ok(Stored { name, encoding, shape, elements, offset })
+        Ok(Stored {
+            name,
+            encoding,
+            shape,
+            elements,
+            offset,
+        })
     }
 }

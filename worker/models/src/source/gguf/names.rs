@@ -89,7 +89,10 @@ mod tests {
         let names = [
             ("blk.11.attn_q.weight", Some("model.layers.11.self_attn.q_proj.weight")),
             ("blk.0.attn_v.bias", Some("model.layers.0.self_attn.v_proj.bias")),
-            ("blk.0.ffn_norm.weight", Some("model.layers.0.post_attention_layernorm.weight")),
+            (
+                "blk.0.ffn_norm.weight",
+                Some("model.layers.0.post_attention_layernorm.weight"),
+            ),
             ("output.weight", Some("lm_head.weight")),
             ("blk.00.attn_q.weight", None),
             ("blk.0.attn_q.scale", None),
@@ -105,15 +108,24 @@ mod tests {
     fn halves_of_pairs_should_undo_the_converter() {
         // Two heads of six rows of two columns; the converter interleaves each head's halves.
         let row = |r: usize| [r as f32, r as f32 + 0.5];
-        let stored: Vec<f32> = [0, 3, 1, 4, 2, 5, 6, 9, 7, 10, 8, 11].into_iter().flat_map(row).collect();
+        let stored: Vec<f32> = [0, 3, 1, 4, 2, 5, 6, 9, 7, 10, 8, 11]
+            .into_iter()
+            .flat_map(row)
+            .collect();
         let expected: Vec<f32> = (0..12).flat_map(row).collect();
         assert_eq!(halves_of_pairs(&stored, 12, 2), expected);
     }
 
     #[test]
     fn paired_should_be_queries_and_keys_of_llama_only() {
-        assert_eq!(paired("llama", "model.layers.0.self_attn.q_proj.weight"), Some(Heads::Query));
-        assert_eq!(paired("llama", "model.layers.0.self_attn.k_proj.bias"), Some(Heads::KeyValue));
+        assert_eq!(
+            paired("llama", "model.layers.0.self_attn.q_proj.weight"),
+            Some(Heads::Query)
+        );
+        assert_eq!(
+            paired("llama", "model.layers.0.self_attn.k_proj.bias"),
+            Some(Heads::KeyValue)
+        );
         assert_eq!(paired("llama", "model.layers.0.self_attn.v_proj.weight"), None);
         assert_eq!(paired("qwen2", "model.layers.0.self_attn.q_proj.weight"), None);
     }
