@@ -143,7 +143,8 @@ fn heads(
         all
     };
     let rows = stored.shape[0];
-    let fits = |heads: &u64| *heads > 0 && rows as u64 % heads == 0 && rows as u64 / heads % 2 == 0;
+    let fits =
+        |heads: &u64| *heads > 0 && (rows as u64).is_multiple_of(*heads) && (rows as u64 / heads).is_multiple_of(2);
     match metadata.get(&name).and_then(Value::as_u64).filter(fits) {
         Some(heads) => Ok(heads as usize),
         None => {

@@ -6,7 +6,7 @@ use serde::{
     Deserialize, Deserializer,
 };
 use std::{
-    collections::BTreeMap,
+    collections::{btree_map::Entry as Slot, BTreeMap},
     fmt,
     path::{Path, PathBuf},
 };
@@ -71,12 +71,14 @@ impl<'de> Deserialize<'de> for Header {
                 while let Some(name) = map.next_key::<String>()? {
                     if name == "__metadata__" {
                         map.next_value::<IgnoredAny>()?;
-                    } else if entries.contains_key(&name) {
-                        return Err(A::Error::custom(format_args!("tensor {name:?} twice")));
-                    } else {
-                        let entry = map.next_value()?;
-                        entries.insert(name, entry);
+                        continue;
                     }
+                    match entries.entry(name) {
+                        Slot::Occupied(slot) => {
+                            return Err(A::Error::custom(format_args!("tensor {:?} twice", slot.key())))
+                        }
+                        Slot::Vacant(slot) => slot.insert(map.next_value()?),
+                    };
                 }
                 Ok(Header(entries))
             }
