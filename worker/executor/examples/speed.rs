@@ -1,7 +1,7 @@
 //! Speed on a model of the size of MiniLM or SmolLM2 with arbitrary weights.
 use assay_executor::{Buffer, Executor, Given, Settings, WeightSource};
 use assay_exact::{operator::Bindings, opening::HashMode, program::{Plan, Program}, tensor::DType};
-use assay_programs::{attention::Heads, family::{bert::Encoder, decoder::{Decoder, Purpose}, Precision}, layer::Activation};
+use assay_programs::{attention::Heads, family::{bert::{Encoder, Pooling}, decoder::{Decoder, Purpose}, Precision}, layer::Activation};
 use std::time::Instant;
 
 struct Arbitrary(Vec<(DType, usize, bool)>);
@@ -29,7 +29,7 @@ fn cpu() -> f64 {
     std::fs::read_dir("/proc/self/task").unwrap().map(|t| std::fs::read_to_string(t.unwrap().path().join("schedstat")).unwrap().split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9).sum()
 }
 fn main() {
-    let encoder = Encoder { vocabulary: 30522, positions: 512, types: 2, width: 384, layers: 6, heads: 12, inner: 1536, activation: Activation::Gelu, epsilon: 1e-12 };
+    let encoder = Encoder { vocabulary: 30522, positions: 512, types: 2, width: 384, layers: 6, heads: 12, inner: 1536, activation: Activation::Gelu, epsilon: 1e-12, pooling: Pooling::Mean };
     for precision in [Precision::W8A16] {
         let program = encoder.program(precision).unwrap();
         for threads in [1] {

@@ -15,7 +15,7 @@ use assay_kernels::Isa;
 use assay_programs::{
     attention::Heads,
     family::{
-        bert::Encoder,
+        bert::{Encoder, Pooling},
         decoder::{Decoder, Purpose},
         Precision,
     },
@@ -104,6 +104,7 @@ fn encoder() -> Encoder {
         inner: 40,
         activation: Activation::Gelu,
         epsilon: 1e-12,
+        pooling: Pooling::Mean,
     }
 }
 

@@ -136,7 +136,8 @@ impl Source {
         }
     }
 
-    fn weights(&self) -> &dyn Weights {
+    /// The weights.
+    pub fn weights(&self) -> &dyn Weights {
         match self {
             Self::Folder(source) => source,
             Self::Gguf(source) => source,

@@ -4,6 +4,7 @@ pub mod bert;
 pub mod decoder;
 
 use assay_exact::product::Class;
+use std::{fmt, str::FromStr};
 
 /// Classes of integers in which a model's linear maps run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,4 +33,66 @@ impl Precision {
         weights: Class::Int16,
         activations: Class::Int16,
     };
+}
+
+impl Precision {
+    /// All that have a name.
+    pub const ALL: [Self; 4] = [Self::W8A16, Self::W8A8, Self::W8A24, Self::W16A16];
+
+    /// `W8×A24`: for models with massive activations, whose rows have a few elements far above the others.
+    pub const W8A24: Self = Self {
+        weights: Class::Int8,
+        activations: Class::Int24,
+    };
+}
+
+/// Bits of a class, as precisions are named by them.
+fn bits(class: Class) -> usize {
+    8 * class.digits()
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "w{}a{}", bits(self.weights), bits(self.activations))
+    }
+}
+
+/// No precision has this name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownPrecision(pub String);
+
+impl fmt::Display for UnknownPrecision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = Precision::ALL.iter().map(ToString::to_string).collect();
+        write!(f, "expected a precision among {}, got {:?}", names.join(", "), self.0)
+    }
+}
+
+impl std::error::Error for UnknownPrecision {}
+
+impl FromStr for Precision {
+    type Err = UnknownPrecision;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let named = Self::ALL.into_iter().find(|precision| precision.to_string() == name);
+        named.ok_or_else(|| UnknownPrecision(name.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn precision_should_lead_back_from_its_name() {
+        for precision in Precision::ALL {
+            assert_eq!(precision.to_string().parse(), Ok(precision));
+        }
+        assert_eq!(Precision::W8A16.to_string(), "w8a16");
+        let error = "w4a4".parse::<Precision>().map_err(|error| error.to_string());
+        assert_eq!(
+            error,
+            Err("expected a precision among w8a16, w8a8, w8a24, w16a16, got \"w4a4\"".into())
+        );
+    }
 }

@@ -132,18 +132,21 @@ impl Builder {
         self.map(formula, &[integers, magnitudes])
     }
 
-    /// The mean of the rows of `x` F32 `[L, width]`, scaled to length one: F32 `[width]`. That the number of rows cancels is
-    /// used: the sum is scaled.
-    pub fn mean_direction(&mut self, x: Tensor, width: usize) -> Tensor {
+    /// The sum of the rows of `x` F32 `[L, width]`: F32 `[width]`. Scaled to length one it is what their mean is.
+    pub fn sum_of_rows(&mut self, x: Tensor, width: usize) -> Tensor {
+        let columns = self.permute(x, &[fixed(width), Dim::LENGTH], &[1, 0]);
+        self.sum(columns)
+    }
+
+    /// A vector F32 `[width]` scaled to length one.
+    pub fn direction(&mut self, x: Tensor) -> Tensor {
         /// Length below which a vector is not scaled up, as in sentence-transformers.
         const MIN_LENGTH: f32 = 1e-12;
-        let columns = self.permute(x, &[fixed(width), Dim::LENGTH], &[1, 0]);
-        let sum = self.sum(columns);
-        let squares = self.map(Formula::input(0) * Formula::input(0), &[sum]);
+        let squares = self.map(Formula::input(0) * Formula::input(0), &[x]);
         let length = self.sum(squares);
         self.map(
             Formula::input(0) / Formula::input(1).sqrt().max(Formula::constant(MIN_LENGTH)),
-            &[sum, length],
+            &[x, length],
         )
     }
 }

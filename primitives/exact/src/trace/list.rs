@@ -17,6 +17,8 @@ const PREFIX_LEN: usize = NAME_LEN + size_of::<u64>();
 pub enum DigestList {
     /// What a run begins with; its digest is record 0.
     Origin,
+    /// The weights of a package, in the order of its program.
+    Weights,
     /// The segments of a record.
     Record,
     /// The tensors that a segment hands on, in the order of the program.
@@ -31,6 +33,7 @@ impl DigestList {
     pub fn to_bytes(self, digests: &[Digest]) -> Vec<u8> {
         let name: &[u8] = match self {
             Self::Origin => b"assay/origin/2",
+            Self::Weights => b"assay/weights/2",
             Self::Record => b"assay/record/2",
             Self::Segment => b"assay/segment/2",
             Self::Outputs => b"assay/outputs/2",

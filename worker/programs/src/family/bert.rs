@@ -36,6 +36,17 @@ pub struct Encoder {
     pub activation: Activation,
     /// What norms add to the variance.
     pub epsilon: f32,
+    /// How a sequence becomes one vector.
+    pub pooling: Pooling,
+}
+
+/// How the hidden states of a sequence become one vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pooling {
+    /// Their mean.
+    Mean,
+    /// That of the first token.
+    First,
 }
 
 impl Encoder {
@@ -53,7 +64,14 @@ impl Encoder {
             hidden = self.layer(&mut builder, precision, &format!("encoder.layer.{layer}"), hidden);
         }
         builder.next_segment();
-        let embedding = builder.mean_direction(hidden, self.width);
+        let pooled = match self.pooling {
+            Pooling::Mean => builder.sum_of_rows(hidden, self.width),
+            Pooling::First => {
+                let first = builder.slice(hidden, Dim::default(), &[Dim::constant(1), fixed(self.width)]);
+                builder.reshape(first, &[fixed(self.width)])
+            }
+        };
+        let embedding = builder.direction(pooled);
         builder.result(embedding);
         builder.finish()
     }
