@@ -4,7 +4,7 @@ mod bert;
 mod decoder;
 mod fields;
 
-pub use bert::{BertConfig, Pooling};
+pub use bert::{Activation, BertConfig, Pooling};
 pub use decoder::{DecoderConfig, Family, RopeScaling};
 
 use crate::source::{Gguf, Source};
@@ -112,6 +112,10 @@ impl Config {
     /// From the content of a [`CONFIG`].
     pub fn from_json(json: &[u8]) -> Result<Self, ConfigError> {
         let fields = Fields::parse(CONFIG, json)?;
+        if fields.get("quantization_config").is_some() {
+            let expected = "none: weights in F32, F16 or BF16, or a GGUF file";
+            return Err(fields.wrong("quantization_config", expected));
+        }
         match fields.text("model_type")?.as_deref() {
             Some("bert") => BertConfig::parse(&fields).map(Self::Bert),
             Some("llama") => DecoderConfig::parse(&fields, Family::Llama).map(Self::Decoder),

@@ -6,8 +6,8 @@
 //! have a date of their own.
 //!
 //! A template comes from a stranger. It may take [`FUEL`] steps and give [`MAX_OUTPUT`] bytes; it reads no files and
-//! calls nothing but what is named above. Text that it keeps in variables is not counted, so that one which doubles a
-//! text in each step is bounded only by the process's memory.
+//! calls nothing but what is named above. What is *not* bounded is text that it keeps in variables, and the time that
+//! one step takes with it: a template that doubles a text in each step is stopped only by the process's memory.
 
 use minijinja::{
     value::{Kwargs, Value},

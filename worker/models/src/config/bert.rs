@@ -18,7 +18,18 @@ pub enum Pooling {
     First,
 }
 
-/// A BERT encoder. The activation is GELU, by the error function.
+/// What stands between the two feed-forward products.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// GELU by the error function.
+    Gelu,
+    /// GELU by a hyperbolic tangent.
+    GeluTanh,
+    /// The greater of x and zero.
+    Relu,
+}
+
+/// A BERT encoder.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BertConfig {
     /// Width of the hidden state.
@@ -29,6 +40,8 @@ pub struct BertConfig {
     pub heads: u32,
     /// Width of the feed-forward layer.
     pub intermediate: u32,
+    /// The feed-forward layer's activation.
+    pub activation: Activation,
     /// Token ids are below this.
     pub vocab: u32,
     /// Position embeddings, which bound a sequence's length.
@@ -61,15 +74,24 @@ impl BertConfig {
         ) {
             return Err(fields.wrong("position_embedding_type", "\"absolute\""));
         }
-        if fields.text("hidden_act")?.as_deref() != Some("gelu") {
-            return Err(fields.wrong("hidden_act", "\"gelu\""));
-        }
+        let activation = match fields.text("hidden_act")?.as_deref() {
+            Some("gelu") => Activation::Gelu,
+            Some("gelu_new" | "gelu_pytorch_tanh") => Activation::GeluTanh,
+            Some("relu") => Activation::Relu,
+            _ => {
+                return Err(fields.wrong(
+                    "hidden_act",
+                    "\"gelu\", \"gelu_new\", \"gelu_pytorch_tanh\" or \"relu\"",
+                ))
+            }
+        };
         let max_positions = fields.size("max_position_embeddings", MAX_POSITIONS)?;
         let config = Self {
             hidden: fields.size("hidden_size", MAX_WIDTH)?,
             layers: fields.size("num_hidden_layers", MAX_LAYERS)?,
             heads: fields.size("num_attention_heads", MAX_WIDTH)?,
             intermediate: fields.size("intermediate_size", MAX_WIDTH)?,
+            activation,
             vocab: fields.size("vocab_size", MAX_VOCABULARY)?,
             max_positions,
             max_sequence: max_positions,

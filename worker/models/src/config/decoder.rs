@@ -99,6 +99,14 @@ impl DecoderConfig {
                 return Err(fields.wrong(field, "false"));
             }
         }
+        let full = |kinds: &serde_json::Value| {
+            kinds
+                .as_array()
+                .is_some_and(|kinds| kinds.iter().all(|kind| kind == "full_attention"))
+        };
+        if fields.get("layer_types").is_some_and(|kinds| !full(kinds)) {
+            return Err(fields.wrong("layer_types", "\"full_attention\" for every layer"));
+        }
         if fields.get("pretraining_tp").is_some_and(|split| *split != 1) {
             return Err(fields.wrong("pretraining_tp", "1"));
         }

@@ -81,6 +81,19 @@ fn parse_should_read_a_bert() {
 }
 
 #[test]
+fn parse_should_know_the_activations_of_bert() {
+    for (name, activation) in [
+        ("gelu", Activation::Gelu),
+        ("gelu_pytorch_tanh", Activation::GeluTanh),
+        ("relu", Activation::Relu),
+    ] {
+        let mut config = minilm();
+        config["hidden_act"] = json!(name);
+        assert_eq!(bert(&config).activation, activation);
+    }
+}
+
+#[test]
 fn parse_should_read_a_llama_with_scaled_positions() {
     let config = decoder(&llama());
     assert_eq!(
@@ -126,7 +139,7 @@ fn parse_should_name_the_field_when_a_bert_is_not_supported() {
         ("architectures", json!(["BertForSequenceClassification"])),
         ("is_decoder", json!(true)),
         ("position_embedding_type", json!("relative_key")),
-        ("hidden_act", json!("relu")),
+        ("hidden_act", json!("silu")),
         ("hidden_size", json!(0)),
         ("num_attention_heads", json!(7)),
         ("num_hidden_layers", json!(100_000)),
@@ -147,6 +160,8 @@ fn parse_should_name_the_field_when_a_decoder_is_not_supported() {
         ("mlp_bias", json!(true)),
         ("use_sliding_window", json!(true)),
         ("pretraining_tp", json!(2)),
+        ("layer_types", json!(["full_attention", "sliding_attention"])),
+        ("quantization_config", json!({"quant_method": "awq"})),
         ("rope_scaling", json!({"rope_type": "yarn", "factor": 4.0})),
         ("rope_scaling", json!({"type": "linear", "factor": 2.0})),
         ("num_key_value_heads", json!(5)),

@@ -15,10 +15,11 @@
 //! | `Q5_K` | 256, 176 | `(d × s) × q − (dmin × t)` | 0 … 31, s and t 0 … 63 |
 //! | `Q6_K` | 256, 210 | `(d × s) × q` | −32 … 31, s −128 … 127 |
 //!
-//! An f16 has 11 significant bits and its lowest is 2⁻²⁴ at least, so that every product above is exact in f32 (at most
-//! 11 + 7 + 6 bits, the 7 and 6 being those of 128 and 32 counted as powers of two: the widest factors that are not
-//! powers of two have 7 and 5), and only the last addition or subtraction rounds. So the same bits come out whether or
-//! not a compiler fuses the two, in whichever order it multiplies, and on every machine.
+//! Every product is exact in f32: d has 11 significant bits, s at most 7 and q at most 5 where both are there (128 and
+//! 32 are powers of two), or q at most 7 alone, so that a product has at most 23 of the 24 that there are; and as an f16
+//! is at least 2⁻²⁴ if it is not zero, nothing underflows. Only the last addition or subtraction rounds. So the same
+//! bits come out on every machine, in whichever order it multiplies, and whether or not a compiler fuses the two last
+//! operations.
 
 /// How a file stores a tensor's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

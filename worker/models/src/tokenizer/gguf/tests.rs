@@ -25,7 +25,7 @@ fn imported(writer: &Writer) -> Result<Imported, TokenizerError> {
 
 fn ids(writer: &Writer, text: &str) -> Vec<u32> {
     let json = imported(writer).unwrap().json;
-    Tokenizer::from_json(&json, 10, 64).unwrap().encode(text, true).unwrap()
+    Tokenizer::from_json(&json, 64, 64).unwrap().encode(text, true).unwrap()
 }
 
 #[test]
@@ -42,6 +42,20 @@ fn import_should_find_tokens_that_are_not_normal_in_text() {
 fn import_should_cut_text_as_the_file_says() {
     assert_eq!(ids(&bytes(), "11"), [8]);
     assert_eq!(ids(&bytes().text("tokenizer.ggml.pre", "smollm"), "11"), [4, 4]);
+}
+
+#[test]
+fn import_should_compose_characters_when_the_tokenizer_is_qwens() {
+    let tokens = ["a", "Ã", "©", "Ã©", "e", "Ì", "ģ"];
+    let writer = Writer::new("qwen2")
+        .text("tokenizer.ggml.model", "gpt2")
+        .texts("tokenizer.ggml.tokens", &tokens)
+        .texts("tokenizer.ggml.merges", &["Ã ©"]);
+    assert_eq!(
+        ids(&writer.clone().text("tokenizer.ggml.pre", "qwen2"), "e\u{301}"),
+        [3]
+    );
+    assert_eq!(ids(&writer.text("tokenizer.ggml.pre", "gpt-2"), "e\u{301}"), [4, 5, 6]);
 }
 
 #[test]
