@@ -1,40 +1,39 @@
-//! Embeds token sequences with a BERT encoder, in f32 on the CPU.
-//!
-//! As sentence-transformers does it (Reimers and Gurevych 2019, arXiv:1908.10084): the mean of the
-//! last hidden states over a sequence's tokens, scaled to length one.
+//! Sequences of token ids to vectors.
 
-use crate::package::{Package, WEIGHTS};
-use candle_core::{DType, Device, Tensor};
-use candle_nn::VarBuilder;
-use candle_transformers::models::bert::BertModel;
-use std::collections::BTreeMap;
+use crate::{
+    executor::{Buffer, Executor, Failure, Given, Settings},
+    ModelError,
+};
+use assay_exact::{
+    opening::{Digest, HashMode},
+    operator::Fault,
+    program::Place,
+    trace::{RecordSpan, Trace, TraceBuilder, TraceError},
+};
+use assay_models::{Package, Profile};
 
-/// Most tokens that are run at once, to bound memory; a longer sequence runs alone.
-const BATCH_TOKENS: usize = 2048;
-
-/// Length below which a vector is not scaled up, as in sentence-transformers.
-const MIN_LENGTH: f64 = 1e-12;
+/// Tokens that are run together at most, to bound memory; a longer sequence runs alone.
+const BATCH_TOKENS: usize = 4_096;
 
 /// Why sequences cannot be embedded.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbedError {
-    /// The weights are broken, or not those of the configured model.
-    #[error("{WEIGHTS}: expected the tensors of the BERT encoder in config.json, got: {0}")]
-    Weights(candle_core::Error),
     /// The input is not one that the model takes.
     #[error(transparent)]
     Input(#[from] InputError),
-    /// The weights give something that is no number.
-    #[error("sequence {sequence}: expected finite numbers, got {got}; the model's weights are unusable")]
-    NotFinite {
-        /// The sequence.
+    /// A run fails, and would fail everywhere: this is a result.
+    #[error("sequence {sequence}: {at} failed: {fault}; the model's weights are unusable for it")]
+    Failed {
+        /// The first such sequence.
         sequence: usize,
-        /// The first such element.
-        got: f32,
+        /// The operator.
+        at: Place,
+        /// What is wrong.
+        fault: Fault,
     },
-    /// The run itself failed.
-    #[error("running the model: {0}")]
-    Run(candle_core::Error),
+    /// There are more sequences than a trace can have steps.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
 }
 
 /// Why sequences are not input of a model.
@@ -67,33 +66,54 @@ pub enum InputError {
     },
 }
 
-/// A model in memory, ready to run. Runs may be made from several threads at once.
-pub struct Model {
-    bert: BertModel,
-    vocabulary: u32,
-    max_sequence: u32,
-    dimensions: usize,
+/// Checks one sequence, the `sequence`-th.
+pub(crate) fn check_sequence(sequence: usize, tokens: &[u32], max: u32, vocabulary: u32) -> Result<(), InputError> {
+    if tokens.is_empty() || tokens.len() > max as usize {
+        let got = tokens.len();
+        return Err(InputError::Length { sequence, max, got });
+    }
+    match tokens.iter().position(|id| *id >= vocabulary) {
+        Some(position) => Err(InputError::Token {
+            sequence,
+            position,
+            vocabulary,
+            got: tokens[position],
+        }),
+        None => Ok(()),
+    }
 }
 
-impl Model {
-    /// Loads a package's weights, whatever float type they are stored in, as f32.
-    pub fn load(package: &Package) -> Result<Self, EmbedError> {
-        let load = || {
-            let weights = VarBuilder::from_slice_safetensors(package.weights(), DType::F32, &Device::Cpu)?;
-            BertModel::load(weights, package.architecture().candle())
-        };
-        let profile = package.profile();
+/// Tokens that a program knows: the rows of the table that it begins with.
+pub(crate) fn vocabulary(package: &Package) -> u32 {
+    let table = package.program().weights.first().and_then(|table| table.shape.first());
+    table.map_or(0, |rows| rows.constant.unsigned_abs())
+}
+
+/// A model in memory that embeds. Runs may be made from several threads at once.
+#[derive(Debug)]
+pub struct Embedder {
+    executor: Executor,
+    profile: Profile,
+    vocabulary: u32,
+}
+
+impl Embedder {
+    /// Loads a package's weights.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be read, or no run could succeed with them.
+    pub fn load(package: &Package, settings: Settings) -> Result<Self, ModelError> {
         Ok(Self {
-            bert: load().map_err(EmbedError::Weights)?,
-            vocabulary: package.architecture().vocabulary,
-            max_sequence: profile.max_sequence,
-            dimensions: profile.dimensions as usize,
+            executor: Executor::load(package.program().clone(), package, settings)?,
+            profile: package.manifest().profile(),
+            vocabulary: vocabulary(package),
         })
     }
 
     /// Length of an embedding.
     pub fn dimensions(&self) -> usize {
-        self.dimensions
+        self.profile.dimensions as usize
     }
 
     /// Whether `sequences` are input of this model.
@@ -101,73 +121,125 @@ impl Model {
         if sequences.is_empty() {
             return Err(InputError::NoSequence);
         }
-        for (index, sequence) in sequences.iter().enumerate() {
-            if sequence.is_empty() || sequence.len() > self.max_sequence as usize {
-                return Err(InputError::Length {
-                    sequence: index,
-                    max: self.max_sequence,
-                    got: sequence.len(),
-                });
-            }
-            if let Some(position) = sequence.iter().position(|id| *id >= self.vocabulary) {
-                return Err(InputError::Token {
-                    sequence: index,
-                    position,
-                    vocabulary: self.vocabulary,
-                    got: sequence[position],
-                });
-            }
-        }
-        Ok(())
+        let limits = (self.profile.max_sequence, self.vocabulary);
+        sequences
+            .iter()
+            .enumerate()
+            .try_for_each(|(at, tokens)| check_sequence(at, tokens, limits.0, limits.1))
     }
 
     /// Embeddings of `sequences`, row-major `[sequences, dimensions]`, each of length one.
-    ///
-    /// Only sequences of equal length are run together, so that there is no padding whose
-    /// masking could touch a result.
     pub fn embed(&self, sequences: &[Vec<u32>]) -> Result<Vec<f32>, EmbedError> {
         self.check(sequences)?;
-        let mut by_length = BTreeMap::<usize, Vec<usize>>::new();
-        for (index, sequence) in sequences.iter().enumerate() {
-            by_length.entry(sequence.len()).or_default().push(index);
+        let mut embeddings = Vec::with_capacity(sequences.len() * self.dimensions());
+        let mut failed = None;
+        self.run(sequences, None, |sequence, result| match result {
+            Ok((embedding, _)) => embeddings.extend(embedding),
+            Err((at, fault, _)) => failed = failed.or(Some((sequence, at, fault))),
+        });
+        match failed {
+            Some((sequence, at, fault)) => Err(EmbedError::Failed { sequence, at, fault }),
+            None => Ok(embeddings),
         }
-        let mut output = vec![0.0; sequences.len() * self.dimensions];
-        for (length, indices) in by_length {
-            for batch in indices.chunks((BATCH_TOKENS / length).max(1)) {
-                let ids = batch.iter().flat_map(|index| &sequences[*index]).copied().collect();
-                let means = self.means(ids, batch.len(), length).map_err(EmbedError::Run)?;
-                for (index, mean) in batch.iter().zip(means) {
-                    if let Some(got) = mean.iter().copied().find(|element| !element.is_finite()) {
-                        return Err(EmbedError::NotFinite { sequence: *index, got });
-                    }
-                    output[index * self.dimensions..][..self.dimensions].copy_from_slice(&normalised(mean));
+    }
+
+    /// The same, with the trace of the run that begins with `origin`: a step is a sequence. A run that fails has a trace,
+    /// too.
+    ///
+    /// The result of the run is all embeddings, one after the other.
+    pub fn embed_traced(
+        &self,
+        sequences: &[Vec<u32>],
+        origin: Digest,
+        mode: HashMode,
+    ) -> Result<(Result<Vec<f32>, EmbedError>, Trace), EmbedError> {
+        self.check(sequences)?;
+        let segments = self.executor.program().segments.len() as u32;
+        let steps = u32::try_from(sequences.len()).unwrap_or(u32::MAX);
+        let mut builder = TraceBuilder::new(RecordSpan::new(steps, segments)?, origin, mode);
+        let mut embeddings = Vec::with_capacity(sequences.len() * self.dimensions());
+        let mut failed = None;
+        let mut recorded = Ok(());
+        self.run(sequences, Some(&mode), |sequence, result| {
+            if failed.is_some() {
+                return;
+            }
+            let segments = match result {
+                Ok((embedding, segments)) => {
+                    embeddings.extend(embedding);
+                    segments
                 }
+                Err((at, fault, segments)) => {
+                    failed = Some((sequence, at, fault));
+                    segments
+                }
+            };
+            for tensors in segments {
+                recorded = recorded.and(builder.segment(&tensors).map(drop));
+            }
+        });
+        recorded?;
+        match failed {
+            Some((sequence, at, fault)) => {
+                let trace = builder.fail(at.operator as u32)?;
+                Ok((Err(EmbedError::Failed { sequence, at, fault }), trace))
+            }
+            None => {
+                let trace = builder.complete(mode.digest(&to_bytes(&embeddings)))?;
+                Ok((Ok(embeddings), trace))
             }
         }
-        Ok(output)
     }
 
-    /// Mean hidden state of each of `count` sequences of `length` tokens.
-    fn means(&self, ids: Vec<u32>, count: usize, length: usize) -> candle_core::Result<Vec<Vec<f32>>> {
-        let ids = Tensor::from_vec(ids, (count, length), &Device::Cpu)?;
-        let hidden = self.bert.forward(&ids, &ids.zeros_like()?, None)?;
-        hidden.mean(1)?.to_vec2()
+    /// Runs all sequences, as many together as fit, and hands each one's outcome on, in order.
+    fn run(
+        &self,
+        sequences: &[Vec<u32>],
+        record: Option<&HashMode>,
+        mut take: impl FnMut(usize, Result<(Vec<f32>, Vec<Vec<Digest>>), (Place, Fault, Vec<Vec<Digest>>)>),
+    ) {
+        let mut start = 0;
+        while start < sequences.len() {
+            let mut tokens = 0;
+            let fitting = sequences[start..].iter().take_while(|sequence| {
+                tokens += sequence.len();
+                tokens <= BATCH_TOKENS
+            });
+            let end = start + fitting.count().max(1);
+            let batch = &sequences[start..end];
+            let mut sessions: Vec<_> = batch.iter().map(|_| self.executor.session()).collect();
+            let given = sessions.iter_mut().zip(batch).map(|(session, tokens)| Given {
+                session,
+                length: tokens.len() as u32,
+                inputs: vec![Buffer::U32(tokens.clone())],
+            });
+            let outcomes = self.executor.step(given.collect(), record);
+            for (sequence, outcome) in (start..end).zip(outcomes) {
+                take(
+                    sequence,
+                    match outcome {
+                        Ok(output) => {
+                            let embedding = output.results.into_iter().next();
+                            let Some((_, Buffer::F32(embedding))) = embedding else {
+                                unreachable!("a package for embedding has one vector as its result")
+                            };
+                            Ok((embedding, output.recorded))
+                        }
+                        Err(Failure::Operator { at, fault, recorded }) => Err((at, fault, recorded)),
+                        Err(Failure::Input(error)) => {
+                            unreachable!("sequences were checked, and steps up to the greatest length planned: {error}")
+                        }
+                    },
+                );
+            }
+            start = end;
+        }
     }
-}
-
-/// `vector` scaled to length one.
-fn normalised(mut vector: Vec<f32>) -> Vec<f32> {
-    let squares: f64 = vector.iter().map(|element| f64::from(*element).powi(2)).sum();
-    let length = squares.sqrt().max(MIN_LENGTH);
-    for element in &mut vector {
-        *element = (f64::from(*element) / length) as f32;
-    }
-    vector
 }
 
 /// Embeddings as an output blob: f32, little-endian, row-major.
 pub fn to_bytes(embeddings: &[f32]) -> Vec<u8> {
-    embeddings.iter().flat_map(|element| element.to_le_bytes()).collect()
+    assay_exact::tensor::to_bytes(embeddings)
 }
 
 /// An output blob's embeddings, one a sequence; `None` if it is not `sequences` vectors of
@@ -177,10 +249,6 @@ pub fn from_bytes(blob: &[u8], sequences: usize, dimensions: usize) -> Option<Ve
     if blob.len() != expected || dimensions == 0 {
         return None;
     }
-    let element = |bytes: &[u8]| f32::from_le_bytes(bytes.try_into().expect("chunks of four bytes; qed"));
-    let row = |row: &[u8]| row.chunks_exact(size_of::<f32>()).map(element).collect();
+    let row = |row: &[u8]| assay_exact::tensor::from_bytes(row);
     Some(blob.chunks_exact(dimensions * size_of::<f32>()).map(row).collect())
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,22 +1,37 @@
-//! Imports models into packages and runs them.
+//! Runs programs of exact arithmetic at full speed on CPUs: embeds, and generates text.
 //!
-//! - [`package`]: what the chain calls a model is a manifest blob that names the model's files by
-//!   content; [`package::import()`] makes one from a Hugging Face folder.
-//! - [`architecture`]: what a BERT configuration says of shapes, limits and work.
-//! - [`tokenizer`]: text to token ids, on the client's side.
-//! - [`embed`]: token ids to embeddings, on the worker's side.
+//! What a program gives is defined by `assay-exact`, operator by operator. Here a program is lowered once to stages that
+//! fuse operators, and steps of any number of runs go through them together: rows of all runs side by side, without
+//! padding, each run with its own states. Not a bit depends on what runs beside it, on the number of threads, or on the
+//! instruction set.
 //!
-//! Loading is the same for everyone: [`package::Package::load`] checks each file against the
-//! manifest, [`embed::Model::load`] and [`tokenizer::Tokenizer::load`] take the result.
+//! - [`executor`]: programs with their weights in memory, step by step.
+//! - [`embed`]: sequences of token ids to vectors.
+//! - [`generate`]: sequences of token ids to the tokens behind them, many at once; [`stop`]: when text is at its end.
+//!
+//! Why results are computed in buffers of our own and not in candle's tensors: an operator has up to sixteen inputs of five
+//! types, one of them `i8`, a stage has several outputs, and what lies between never leaves a thread's cache; candle's
+//! custom operators take three inputs, give one output, and allocate it.
 
-pub mod architecture;
 pub mod embed;
-pub mod package;
-pub mod tokenizer;
+pub mod executor;
+pub mod generate;
+pub mod stop;
 
-#[cfg(test)]
-mod testing;
+pub use embed::{EmbedError, Embedder};
+pub use executor::{Buffer, Executor, Settings};
+pub use generate::{Generation, Generator};
 
-pub use embed::{EmbedError, Model};
-pub use package::{import, ImportError, Imported, Manifest, ManifestError, Package, PackageError};
-pub use tokenizer::{Tokenizer, TokenizerError};
+use assay_models::{Package, PackageError};
+use executor::{LoadError, WeightSource};
+
+/// Why a package's model cannot be loaded.
+pub type ModelError = LoadError<PackageError>;
+
+impl WeightSource for Package {
+    type Error = PackageError;
+
+    fn read(&self, weight: usize) -> Result<Vec<u8>, PackageError> {
+        self.weight(weight)
+    }
+}

@@ -1,9 +1,13 @@
-//! all-MiniLM-L6-v2 itself against vectors that another program computed
-//! (`tests/vectors/minilm.py`).
+//! all-MiniLM-L6-v2 itself against vectors that another program computed in floats
+//! (`tests/vectors/minilm.py`), and its bits against those that were committed.
 
 #![allow(clippy::unwrap_used)]
 
-use assay_engine::{import, Model, Package, Tokenizer};
+use assay_engine::{embed, Embedder, Settings};
+use assay_exact::opening::{Digest, HashMode};
+use assay_kernels::Isa;
+use assay_models::{import, package, Imported, Package, Tokenizer};
+use assay_programs::family::Precision;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -21,9 +25,22 @@ struct Vector {
     embedding: Vec<f32>,
 }
 
+/// What the bits are, whatever computes them: hashes of package, embeddings and trace.
+#[derive(Deserialize)]
+struct Golden {
+    precision: String,
+    package: String,
+    embeddings: String,
+    trace: String,
+}
+
+fn vectors(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors").join(name);
+    std::fs::read(path).unwrap()
+}
+
 fn reference() -> Reference {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/minilm.json");
-    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+    serde_json::from_slice(&vectors("minilm.json")).unwrap()
 }
 
 /// The model's folder, where `models/fetch minilm` puts it.
@@ -41,41 +58,78 @@ fn folder() -> PathBuf {
     folder
 }
 
-fn package(reference: &Reference) -> Package {
-    let folder = folder();
-    let imported = import(&folder, "all-MiniLM-L6-v2").unwrap();
-    let profile = imported.manifest.profile();
-    assert_eq!(
-        (profile.max_sequence, profile.dimensions),
-        (reference.max_sequence, reference.dimensions)
-    );
-    Package::load(imported.manifest, |file| folder.join(&file.name)).unwrap()
+/// The package, whose files lie in a folder that lasts as long.
+fn package(precision: Precision) -> (tempfile::TempDir, Package) {
+    let to = tempfile::tempdir().unwrap();
+    let Imported { manifest, .. } = import(&folder(), "all-MiniLM-L6-v2", precision, to.path()).unwrap();
+    let package = Package::load(manifest, |file| to.path().join(&file.name)).unwrap();
+    (to, package)
+}
+
+fn ids(reference: &Reference) -> Vec<Vec<u32>> {
+    reference.vectors.iter().map(|vector| vector.ids.clone()).collect()
 }
 
 #[test]
-fn minilm_should_agree_with_reference_vectors() {
+fn token_ids_should_be_those_of_the_reference() {
     let reference = reference();
-    let package = package(&reference);
-    let texts: Vec<&str> = reference.vectors.iter().map(|vector| vector.text.as_str()).collect();
-    let ids = Tokenizer::load(&package).unwrap().encode(&texts).unwrap();
-    for (ids, vector) in ids.iter().zip(&reference.vectors) {
-        assert_eq!(ids, &vector.ids, "token ids of {:?}", vector.text);
+    let json = std::fs::read(folder().join(package::TOKENIZER)).unwrap();
+    let tokenizer = Tokenizer::from_json(&json, 30_522, reference.max_sequence as usize).unwrap();
+    for vector in &reference.vectors {
+        let Ok(ids) = tokenizer.encode(&vector.text, true) else {
+            // The reference cuts off what is too long; here that is an error
+            assert_eq!(vector.ids.len(), reference.max_sequence as usize);
+            continue;
+        };
+        assert_eq!(ids, vector.ids, "token ids of {:?}", vector.text);
     }
+}
 
-    let output = Model::load(&package).unwrap().embed(&ids).unwrap();
-    for (got, vector) in output.chunks(reference.dimensions as usize).zip(&reference.vectors) {
-        // Both have length one, so that the dot product is the cosine.
-        let cosine: f64 = got
-            .iter()
-            .zip(&vector.embedding)
-            .map(|(a, b)| f64::from(*a) * f64::from(*b))
-            .sum();
-        let worst = got
-            .iter()
-            .zip(&vector.embedding)
-            .map(|(a, b)| (a - b).abs())
-            .fold(0.0, f32::max);
-        assert!(cosine > 0.999_999, "{:?}: cosine {cosine}", vector.text);
-        assert!(worst < 1e-5, "{:?}: worst difference {worst}", vector.text);
+#[test]
+fn embeddings_should_be_near_the_reference_s() {
+    let reference = reference();
+    for (precision, least) in [
+        (Precision::W8A16, 0.999),
+        (Precision::W8A8, 0.995),
+        (Precision::W16A16, 0.999_99),
+    ] {
+        let (_files, package) = package(precision);
+        let profile = package.manifest().profile();
+        assert_eq!(
+            (profile.max_sequence, profile.dimensions),
+            (reference.max_sequence, reference.dimensions)
+        );
+        let output = Embedder::load(&package, Settings::default()).unwrap().embed(&ids(&reference)).unwrap();
+        for (got, vector) in output.chunks(reference.dimensions as usize).zip(&reference.vectors) {
+            let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
+            let length = dot(got, got).sqrt();
+            assert!((length - 1.0).abs() < 1e-6, "length {length}");
+            // Both have length one, so that the dot product is the cosine
+            let cosine = dot(got, &vector.embedding);
+            println!("{precision}: {} tokens, 1 - cosine = {:.2e}", vector.ids.len(), 1.0 - cosine);
+            assert!(cosine >= least, "{precision}, {:?}: cosine {cosine}", vector.text);
+        }
+    }
+}
+
+#[test]
+fn bits_should_be_the_committed_ones_with_every_instruction_set_and_number_of_threads() {
+    let ids = ids(&reference());
+    let golden: Vec<Golden> = serde_json::from_slice(&vectors("golden.json")).unwrap();
+    assert_eq!(golden.len(), Precision::ALL.len());
+    for expected in golden {
+        let (_files, package) = package(expected.precision.parse().unwrap());
+        let root = package.manifest().content().hash;
+        assert_eq!(root.to_string(), expected.package, "package of {}", expected.precision);
+        for isa in Isa::available() {
+            for threads in [1, 2] {
+                let embedder = Embedder::load(&package, Settings { isa, threads }).unwrap();
+                let origin = Digest(*blake3::hash(b"golden").as_bytes());
+                let (embeddings, trace) = embedder.embed_traced(&ids, origin, HashMode::Plain).unwrap();
+                let bytes = embed::to_bytes(&embeddings.unwrap());
+                let got = [HashMode::Plain.digest(&bytes), trace.digest(&HashMode::Plain)].map(|digest| digest.to_string());
+                assert_eq!(got, [expected.embeddings.as_str(), &expected.trace], "{} {isa} {threads}", expected.precision);
+            }
+        }
     }
 }

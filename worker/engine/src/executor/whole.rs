@@ -1,6 +1,6 @@
 //! One operator over whole tensors, of one lane.
 
-use crate::{
+use super::{
     buffer::{Slice, SliceMut},
     group::{columns, data, integers},
 };

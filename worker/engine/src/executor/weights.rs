@@ -1,6 +1,6 @@
 //! Weights in memory: as they are, or packed for products.
 
-use crate::{
+use super::{
     buffer::{Buffer, Slice},
     lower::{Call, Lowered, Slot, Stage},
 };
@@ -163,7 +163,7 @@ impl Weights {
             let output = types[call.output];
             let mut out = Buffer::zeros(output.dtype, output.shape.len() as usize);
             let bindings = assay_exact::operator::Bindings::default();
-            crate::whole::evaluate(isa, &call.operator, &kinds, &inputs, output, bindings, out.all_mut(), 1).map_err(
+            crate::executor::whole::evaluate(isa, &call.operator, &kinds, &inputs, output, bindings, out.all_mut(), 1).map_err(
                 |fault| LoadError::Weight {
                     place: call.place,
                     fault,
@@ -205,7 +205,7 @@ impl Weights {
                 }
             };
             let (mut int8, mut int16, mut int24) = (Vec::new(), Vec::new(), Vec::new());
-            let integers = crate::group::integers(
+            let integers = crate::executor::group::integers(
                 isa,
                 integers.all(),
                 class,

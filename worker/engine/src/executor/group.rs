@@ -1,6 +1,6 @@
 //! Groups of operators that compute row by row: a few rows at a time go through all of them.
 
-use crate::{
+use super::{
     buffer::{Buffer, Slice, SliceMut},
     lower::{Call, Group, Lowered, Slot},
     weights::Weights,

@@ -1,5 +1,5 @@
 //! Speed on a model of the size of MiniLM or SmolLM2 with arbitrary weights.
-use assay_executor::{Buffer, Executor, Given, Settings, WeightSource};
+use assay_engine::executor::{Buffer, Executor, Given, Settings, WeightSource};
 use assay_exact::{operator::Bindings, opening::HashMode, program::{Plan, Program}, tensor::DType};
 use assay_programs::{attention::Heads, family::{bert::{Encoder, Pooling}, decoder::{Decoder, Purpose}, Precision}, layer::Activation};
 use std::time::Instant;

@@ -1,6 +1,6 @@
 //! A run's states, from step to step.
 
-use crate::buffer::{Buffer, Slice};
+use crate::executor::buffer::{Buffer, Slice};
 use assay_exact::{
     opening::{Digest, HashMode},
     operator::TensorType,

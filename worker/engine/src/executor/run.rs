@@ -1,6 +1,6 @@
 //! Running steps: of several runs at once.
 
-use crate::{
+use super::{
     buffer::{Buffer, Slice},
     group::{Ready, RowSource},
     lower::{all_types, Attending, Call, Lowered, Slot, Stage},
@@ -564,7 +564,7 @@ impl Executor {
             rest = others;
         }
         let read: &Tensors<'_> = tensors;
-        let evaluate = |(at, out): (usize, crate::buffer::SliceMut<'_>), threads: usize| {
+        let evaluate = |(at, out): (usize, crate::executor::buffer::SliceMut<'_>), threads: usize| {
             let lane = &lanes[at];
             let kinds: Vec<_> = call.inputs.iter().map(|slot| lane.types[*slot]).collect();
             if let Some(packed) = self.weights.packed(&self.lowered, call) {
