@@ -11,6 +11,7 @@ use crate::{
 };
 use assay_exact::{
     operator::{Dim, Visible},
+    product::Class,
     program::{Program, ProgramError},
     tensor::DType,
 };
@@ -58,7 +59,7 @@ impl Encoder {
     pub fn program(&self, precision: Precision) -> Result<Program, ProgramError> {
         let mut builder = Builder::new();
         let tokens = builder.input("tokens", DType::U32, &[Dim::LENGTH]);
-        let mut hidden = self.embeddings(&mut builder, precision, tokens);
+        let mut hidden = self.embeddings(&mut builder, tokens);
         for layer in 0..self.layers {
             builder.next_segment();
             hidden = self.layer(&mut builder, precision, &format!("encoder.layer.{layer}"), hidden);
@@ -80,14 +81,11 @@ impl Encoder {
         (Dim::LENGTH, self.width)
     }
 
-    fn embeddings(&self, builder: &mut Builder, precision: Precision, tokens: Tensor) -> Tensor {
+    fn embeddings(&self, builder: &mut Builder, tokens: Tensor) -> Tensor {
+        // Tables are only looked up: sixteen bits cost memory alone, and their rows have elements far above the others
         let table = |builder: &mut Builder, name: &str, rows| {
-            builder.quantised(
-                &format!("embeddings.{name}_embeddings.weight"),
-                precision.weights,
-                rows,
-                self.width,
-            )
+            let name = format!("embeddings.{name}_embeddings.weight");
+            builder.quantised(&name, Class::Int16, rows, self.width)
         };
         let words = table(builder, "word", self.vocabulary);
         let positions = table(builder, "position", self.positions);
