@@ -211,13 +211,12 @@ fn program_should_be_refused_when_it_names_what_is_not_there() {
         broken(&|program| program.segments[1].instructions.clear()),
         ProgramError::Operators { segment: 1, got: 0 }
     );
-    assert_eq!(
-        broken(&|program| program.segments[1].hands_on = vec![10, 10]),
-        ProgramError::HandsOn {
-            segment: 1,
-            operator: 10
-        }
-    );
+    for (hands_on, operator) in [(vec![10, 10], 10), (vec![10, 11], 11)] {
+        assert_eq!(
+            broken(&|program| program.segments[1].hands_on = hands_on.clone()),
+            ProgramError::HandsOn { segment: 1, operator }
+        );
+    }
     let unseen = Value::Operator(0);
     assert_eq!(
         broken(&|program| program.results = vec![unseen]),
