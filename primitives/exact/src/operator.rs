@@ -8,6 +8,7 @@
 //! than a group, an element is the combination of the groups' partials, and each of those can be recomputed alone.
 
 mod check;
+mod dim;
 mod lookup;
 mod map;
 mod matrix;
@@ -40,7 +41,7 @@ pub struct Bindings {
 }
 
 /// A dimension or an offset: constant + length·L + position·P.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Dim {
     /// What does not depend on the step.
     pub constant: i32,

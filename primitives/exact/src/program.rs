@@ -5,31 +5,51 @@
 //! it passes states: caches, parameters, moments. Where each operator's inputs come from is written in the program, so
 //! that a dispute about one operator never has to look further than the digests that were committed.
 //!
-//! Its encoding is SCALE; the BLAKE3 hash of that identifies it.
+//! It is encoded such that layers that are alike cost little; the BLAKE3 hash of that identifies it.
 
 mod cost;
+mod encoding;
+mod error;
 mod plan;
 mod reference;
 #[cfg(test)]
 mod tests;
 
 pub use cost::{units, BYTES_FACTOR};
+pub use error::ProgramError;
 pub use plan::{Plan, PlanError};
 pub use reference::{run_step, Step, StepError};
 
 use crate::{
     operator::{Dim, Operator, TypeError},
-    tensor::DType,
+    tensor::{DType, MAX_RANK},
+    trace,
 };
-use alloc::{string::String, vec::Vec};
-use codec::{Decode, DecodeWithMemTracking, Encode};
+use alloc::{string::String, vec, vec::Vec};
 use core::fmt;
+use encoding::at_most;
 
 /// Version of this format.
 pub const VERSION: u16 = 1;
 
 /// Most bytes of an encoded program.
 pub const MAX_ENCODED: usize = 64 << 10;
+
+/// Most segments: a record of a trace may stand for a whole step.
+pub const MAX_SEGMENTS: usize = trace::MAX_SEGMENTS as usize;
+
+/// Most operators of all segments together.
+pub const MAX_INSTRUCTIONS: usize = 1 << 15;
+
+/// Most bytes that all segments together would take if none shared its operators with another. With
+/// [`MAX_INSTRUCTIONS`] it bounds the memory that a program takes.
+pub const MAX_EXPANDED: usize = 1 << 20;
+
+/// Most weights, most inputs, and most states.
+pub const MAX_DECLARATIONS: usize = 1 << 13;
+
+/// Most bytes of a declared tensor's name.
+pub const MAX_NAME: usize = 255;
 
 /// Most operators of a segment.
 pub const MAX_OPERATORS: usize = 1_024;
@@ -38,7 +58,7 @@ pub const MAX_OPERATORS: usize = 1_024;
 pub const MAX_INPUTS: usize = 16;
 
 /// A tensor that a program declares.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Declaration {
     /// What it is called; for people, and for engines that recognise it.
     pub name: String,
@@ -49,7 +69,7 @@ pub struct Declaration {
 }
 
 /// A tensor that outlives the step. Before the first it is zero (or empty).
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
     /// What it is at the beginning of a step.
     pub declaration: Declaration,
@@ -58,7 +78,7 @@ pub struct State {
 }
 
 /// Where an operator's input comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, DecodeWithMemTracking)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Value {
     /// A weight of the package.
     Weight(u16),
@@ -73,7 +93,7 @@ pub enum Value {
 }
 
 /// An operator and where its inputs come from.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instruction {
     /// The operator.
     pub operator: Operator,
@@ -82,7 +102,7 @@ pub struct Instruction {
 }
 
 /// Operators that are disputed together.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Segment {
     /// In the order in which they run.
     pub instructions: Vec<Instruction>,
@@ -92,7 +112,7 @@ pub struct Segment {
 }
 
 /// What a job runs.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
     /// [`VERSION`].
     pub version: u16,
@@ -117,69 +137,6 @@ pub struct Place {
     pub operator: usize,
 }
 
-/// Why something is no program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProgramError {
-    /// Of another version.
-    Version(u16),
-    /// Its encoding would be larger than [`MAX_ENCODED`], or it was, or it cannot be decoded.
-    Encoding,
-    /// A segment has no operators, or more than [`MAX_OPERATORS`].
-    Operators {
-        /// The segment.
-        segment: usize,
-        /// Its operators.
-        got: usize,
-    },
-    /// An operator has more than [`MAX_INPUTS`] inputs.
-    Inputs(Place),
-    /// An operator's input is something that there is not, or not yet.
-    Unknown {
-        /// The operator.
-        at: Place,
-        /// Its input.
-        value: Value,
-    },
-    /// A segment hands on an operator that it has not, or hands the same on twice.
-    HandsOn {
-        /// The segment.
-        segment: usize,
-        /// The operator.
-        operator: u16,
-    },
-    /// A result or what a state becomes is neither handed on by a segment nor given to the step.
-    NotHandedOn(Value),
-}
-
-impl fmt::Display for ProgramError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Version(got) => write!(f, "expected a program of version {VERSION}, got {got}"),
-            Self::Encoding => write!(f, "this is no encoded program of at most {MAX_ENCODED} bytes"),
-            Self::Operators { segment, got } => {
-                write!(
-                    f,
-                    "a segment has 1 to {MAX_OPERATORS} operators, segment {segment} has {got}"
-                )
-            }
-            Self::Inputs(at) => write!(f, "{at} has more than {MAX_INPUTS} inputs"),
-            Self::Unknown { at, value } => write!(f, "{at} reads {value:?}, which is not there at that point"),
-            Self::HandsOn { segment, operator } => {
-                write!(
-                    f,
-                    "segment {segment} hands on operator {operator}, which it has not, or hands on twice"
-                )
-            }
-            Self::NotHandedOn(value) => {
-                write!(
-                    f,
-                    "{value:?} is a result or a state's next value, but no segment hands it on"
-                )
-            }
-        }
-    }
-}
-
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "operator {} of segment {}", self.operator, self.segment)
@@ -196,23 +153,23 @@ pub struct Mismatch {
 }
 
 impl Program {
-    /// Decodes and checks a program.
+    /// Decodes and checks a program. Only the bytes that [`Program::to_bytes`] gives are accepted.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ProgramError> {
         if bytes.len() > MAX_ENCODED {
-            return Err(ProgramError::Encoding);
+            return Err(ProgramError::TooLong(bytes.len()));
         }
-        let mut rest = bytes;
-        let program = Self::decode(&mut rest).map_err(|_| ProgramError::Encoding)?;
-        if !rest.is_empty() {
-            return Err(ProgramError::Encoding);
+        let program = encoding::decode(bytes)?;
+        let again = program.checked()?;
+        if again != bytes {
+            let same = again.iter().zip(bytes).take_while(|(a, b)| a == b).count();
+            return Err(ProgramError::NotCanonical { at: same });
         }
-        program.check()?;
         Ok(program)
     }
 
-    /// Its encoding.
+    /// Its encoding: `docs/exact/programs.md` has the layout.
     pub fn to_bytes(&self) -> Vec<u8> {
-        self.encode()
+        encoding::encode(self).bytes
     }
 
     /// What identifies it.
@@ -220,14 +177,43 @@ impl Program {
         *blake3::hash(&self.to_bytes()).as_bytes()
     }
 
-    /// Checks that everything that is named is there when it is needed. Shapes are checked for each step: see [`Plan`].
+    /// Checks that everything that is named is there when it is needed, and that nothing is larger than it may be. Takes
+    /// time in proportion to the program. Shapes are checked for each step: see [`Plan`].
     pub fn check(&self) -> Result<(), ProgramError> {
+        self.checked().map(|_| ())
+    }
+
+    /// The encoding of a program that has been checked.
+    fn checked(&self) -> Result<Vec<u8>, ProgramError> {
         if self.version != VERSION {
             return Err(ProgramError::Version(self.version));
         }
-        if self.encoded_size() > MAX_ENCODED {
-            return Err(ProgramError::Encoding);
+        self.check_declarations()?;
+        self.check_segments()?;
+        let encoding::Encoded { bytes, expanded } = encoding::encode(self);
+        at_most("bytes of written-out segments", MAX_EXPANDED, expanded)?;
+        if bytes.len() > MAX_ENCODED {
+            return Err(ProgramError::TooLong(bytes.len()));
         }
+        Ok(bytes)
+    }
+
+    fn check_declarations(&self) -> Result<(), ProgramError> {
+        at_most("weights", MAX_DECLARATIONS, self.weights.len())?;
+        at_most("inputs", MAX_DECLARATIONS, self.inputs.len())?;
+        at_most("states", MAX_DECLARATIONS, self.states.len())?;
+        let states = self.states.iter().map(|state| &state.declaration);
+        for declaration in self.weights.iter().chain(&self.inputs).chain(states) {
+            at_most("bytes of a name", MAX_NAME, declaration.name.len())?;
+            at_most("dimensions of a declared tensor", MAX_RANK, declaration.shape.len())?;
+        }
+        Ok(())
+    }
+
+    fn check_segments(&self) -> Result<(), ProgramError> {
+        at_most("segments", MAX_SEGMENTS, self.segments.len())?;
+        let instructions = self.segments.iter().map(|segment| segment.instructions.len()).sum();
+        at_most("operators", MAX_INSTRUCTIONS, instructions)?;
         for (segment, parts) in self.segments.iter().enumerate() {
             self.check_segment(segment, parts)?;
         }
@@ -258,12 +244,11 @@ impl Program {
                 return Err(ProgramError::Unknown { at, value: *value });
             }
         }
-        for (at, operator) in parts.hands_on.iter().enumerate() {
-            if usize::from(*operator) >= got || parts.hands_on[..at].contains(operator) {
-                return Err(ProgramError::HandsOn {
-                    segment,
-                    operator: *operator,
-                });
+        let mut is_handed_on = vec![false; got];
+        for operator in parts.hands_on.iter().copied() {
+            match is_handed_on.get_mut(usize::from(operator)) {
+                Some(handed @ false) => *handed = true,
+                _ => return Err(ProgramError::HandsOn { segment, operator }),
             }
         }
         Ok(())

@@ -2,6 +2,8 @@
 
 pub mod bert;
 pub mod decoder;
+#[cfg(test)]
+mod tests;
 
 use assay_exact::product::Class;
 use std::{fmt, str::FromStr};
