@@ -9,6 +9,7 @@ use crate::{
 };
 use assay_exact::{
     product::Class,
+    scalar::pow2,
     program::{Declaration, Program, ProgramError},
     row,
     tensor::{to_bytes, DType},
@@ -20,7 +21,7 @@ use assay_programs::{
         decoder::{Decoder, Purpose},
         Precision,
     },
-    layer::Activation,
+    layer::{Activation, SCALES},
 };
 
 /// What a weight's name has behind that of the integers whose rows' magnitudes it is.
@@ -111,20 +112,36 @@ fn decoder(config: &DecoderConfig) -> Decoder {
     }
 }
 
+/// Whether a matrix is the second of a feed-forward layer, whose columns are divided by scales.
+fn is_second(name: &str) -> bool {
+    name.ends_with(".mlp.down_proj.weight")
+        || name
+            .strip_suffix(".output.dense.weight")
+            .is_some_and(|layer| !layer.ends_with(".attention"))
+}
+
+/// The second matrix of a feed-forward layer whose first one takes the scales in its rows.
+fn followed_by(name: &str) -> Option<String> {
+    let layer = name.strip_suffix(".mlp.up_proj.weight")?;
+    Some(format!("{layer}.mlp.down_proj.weight"))
+}
+
 /// Makes a program's weights one after the other, in its order.
 pub struct WeightMaker<'a> {
     config: &'a Config,
     source: &'a dyn Weights,
+    precision: Precision,
     /// The magnitudes of the rows that were made integers last, which are declared next.
     magnitudes: Vec<f32>,
 }
 
 impl<'a> WeightMaker<'a> {
     /// For a model with this configuration and these weights.
-    pub fn new(config: &'a Config, source: &'a dyn Weights) -> Self {
+    pub fn new(config: &'a Config, source: &'a dyn Weights, precision: Precision) -> Self {
         Self {
             config,
             source,
+            precision,
             magnitudes: Vec::new(),
         }
     }
@@ -142,7 +159,28 @@ impl<'a> WeightMaker<'a> {
             return Ok(to_bytes(&frequencies(config)));
         }
         let expected: Vec<_> = weight.shape.iter().map(|dim| dim.constant as usize).collect();
-        let elements = self.read(name, &expected)?;
+        if let Some(base) = name.strip_suffix(SCALES) {
+            let second = format!("{base}weight");
+            let found = PREFIXES.map(|prefix| self.source.shape(&format!("{prefix}{second}")));
+            let rows = found.into_iter().flatten().next().and_then(|shape| shape.first().copied());
+            let shape = [rows.unwrap_or_default(), expected[0]];
+            return Ok(to_bytes(&self.column_scales(&self.read(&second, &shape)?, shape[1])));
+        }
+        let mut elements = self.read(name, &expected)?;
+        if is_second(name) {
+            let scales = self.column_scales(&elements, expected[1]);
+            for row in elements.chunks_exact_mut(expected[1]) {
+                row.iter_mut().zip(&scales).for_each(|(x, scale)| *x /= scale);
+            }
+        }
+        if let Some(second) = followed_by(name) {
+            // Scaling a whole row costs nothing: its magnitude takes it
+            let shape = [expected[1], expected[0]];
+            let scales = self.column_scales(&self.read(&second, &shape)?, shape[1]);
+            for (row, scale) in elements.chunks_exact_mut(expected[1]).zip(&scales) {
+                row.iter_mut().for_each(|x| *x *= scale);
+            }
+        }
         match weight.dtype {
             DType::I8 => self.quantise::<i8>(name, &elements, &expected, Class::Int8),
             DType::I16 => self.quantise::<i16>(name, &elements, &expected, Class::Int16),
@@ -165,6 +203,27 @@ impl<'a> WeightMaker<'a> {
             }
         }
         Err(error.expect("at least one prefix was tried; qed").into())
+    }
+
+    /// Powers of two that make the columns of a matrix `[.., width]` about equally large: see [`SCALES`]. Activations of
+    /// eight bits have none to spare for that: their columns stay as they are.
+    fn column_scales(&self, elements: &[f32], width: usize) -> Vec<f32> {
+        /// Largest scale, as a power of two: activations have bits enough for that.
+        const MOST: f64 = 4.0;
+        if self.precision.activations == Class::Int8 {
+            return vec![1.0; width];
+        }
+        let mut squares = vec![0.0f64; width];
+        for row in elements.chunks_exact(width.max(1)) {
+            for (sum, x) in squares.iter_mut().zip(row) {
+                *sum += f64::from(*x) * f64::from(*x);
+            }
+        }
+        // Half the logarithm of the sum of squares is that of the root mean square, but for a constant
+        let logarithms: Vec<_> = squares.iter().map(|sum| 0.5 * libm::log2(sum.max(1e-60))).collect();
+        let mean = logarithms.iter().sum::<f64>() / width.max(1) as f64;
+        let power = |logarithm: &f64| libm::rint(logarithm - mean).clamp(-MOST, MOST) as i32;
+        logarithms.iter().map(|logarithm| pow2(power(logarithm))).collect()
     }
 
     /// Rows as integers, whose magnitudes are kept for the next weight.
@@ -316,7 +375,7 @@ mod tests {
         let config = Config::Decoder(config());
         let elements = vec![1.0, -0.5, 0.25, 127.0, 0.0, 0.0, 0.0, 0.0];
         let source = Memory(HashMap::from([("w".into(), (vec![2, 4], elements))]));
-        let mut maker = WeightMaker::new(&config, &source);
+        let mut maker = WeightMaker::new(&config, &source, Precision::W8A16);
         let bytes = maker.make(&weight("w", DType::I8, &[2, 4])).unwrap();
         assert_eq!(bytes, [1, 0, 0, 127, 0, 0, 0, 0].map(|q: i8| q as u8));
         let magnitudes = maker.make(&weight("w.magnitudes", DType::F32, &[2])).unwrap();
@@ -325,10 +384,28 @@ mod tests {
     }
 
     #[test]
+    fn columns_should_be_scaled_by_powers_of_two_that_the_map_before_takes() {
+        let config = Config::Decoder(config());
+        // Columns of 8, 1, 1 and ⅛: their mean is 1
+        let down = vec![8.0, 1.0, -1.0, 0.125];
+        let up = vec![0.5, 1.0, 1.0, 1.0];
+        let source = Memory(HashMap::from([
+            ("l.mlp.down_proj.weight".into(), (vec![1, 4], down)),
+            ("l.mlp.up_proj.weight".into(), (vec![4, 1], up)),
+        ]));
+        let mut maker = WeightMaker::new(&config, &source, Precision::W8A16);
+        maker.make(&weight("l.mlp.up_proj.weight", DType::I8, &[4, 1])).unwrap();
+        let magnitudes = maker.make(&weight("m.magnitudes", DType::F32, &[4])).unwrap();
+        assert_eq!(magnitudes, to_bytes(&[4.0f32, 1.0, 1.0, 0.125]));
+        let integers = maker.make(&weight("l.mlp.down_proj.weight", DType::I8, &[1, 4])).unwrap();
+        assert_eq!(integers, [127, 127, -127, 127].map(|q: i8| q as u8));
+    }
+
+    #[test]
     fn tensor_should_be_refused_when_missing_misshapen_or_too_large() {
         let config = Config::Decoder(config());
         let source = Memory(HashMap::from([("w".into(), (vec![1, 2], vec![1e20, 0.0]))]));
-        let mut maker = WeightMaker::new(&config, &source);
+        let mut maker = WeightMaker::new(&config, &source, Precision::W8A16);
         let mut make = |name: &str, shape: &[i32]| maker.make(&weight(name, DType::I8, shape)).unwrap_err().to_string();
         assert!(make("v", &[1, 2]).contains("expected a tensor \"v\""));
         assert!(make("w", &[2, 1]).contains("expected the dimensions [2, 1]"));

@@ -95,7 +95,7 @@ pub fn import(path: &Path, name: &str, precision: Precision, to: &Path) -> Resul
     let file = File::create(&paths[1]).map_err(failed(&paths[1]))?;
     let mut out = BufWriter::new(file);
     let (mut whole, mut size) = (blake3::Hasher::new(), 0);
-    let mut maker = WeightMaker::new(&config, source.weights());
+    let mut maker = WeightMaker::new(&config, source.weights(), precision);
     let mut digests = Vec::with_capacity(program.weights.len());
     for weight in &program.weights {
         let bytes = maker.make(weight)?;

@@ -30,7 +30,7 @@ impl Precision {
         activations: Class::Int8,
     };
 
-    /// `W16×A16`: as near to floats as makes no difference, at twice the size.
+    /// `W16×A16`: nearer to floats, at twice the size.
     pub const W16A16: Self = Self {
         weights: Class::Int16,
         activations: Class::Int16,
@@ -39,7 +39,13 @@ impl Precision {
 
 impl Precision {
     /// All that have a name.
-    pub const ALL: [Self; 4] = [Self::W8A16, Self::W8A8, Self::W8A24, Self::W16A16];
+    pub const ALL: [Self; 5] = [Self::W8A16, Self::W8A8, Self::W8A24, Self::W16A16, Self::W16A24];
+
+    /// `W16×A24`: as near to floats as makes no difference.
+    pub const W16A24: Self = Self {
+        weights: Class::Int16,
+        activations: Class::Int24,
+    };
 
     /// `W8×A24`: for models with massive activations, whose rows have a few elements far above the others.
     pub const W8A24: Self = Self {
@@ -94,7 +100,7 @@ mod tests {
         let error = "w4a4".parse::<Precision>().map_err(|error| error.to_string());
         assert_eq!(
             error,
-            Err("expected a precision among w8a16, w8a8, w8a24, w16a16, got \"w4a4\"".into())
+            Err("expected a precision among w8a16, w8a8, w8a24, w16a16, w16a24, got \"w4a4\"".into())
         );
     }
 }

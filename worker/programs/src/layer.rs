@@ -38,6 +38,13 @@ impl Activation {
     }
 }
 
+/// What the name of a linear map's scales has in place of `weight`.
+///
+/// All elements of a row of weights share one magnitude, so columns of large elements would cost those of small ones their
+/// digits. The columns of the second map of a feed-forward layer are therefore divided by powers of two, and what they are
+/// multiplied with is scaled by the same: exact, and free where the map before is linear.
+pub const SCALES: &str = "scales";
+
 /// A linear map with integers as weights.
 #[derive(Clone, Copy, Debug)]
 pub struct Linear {
@@ -57,14 +64,22 @@ impl Builder {
         }
     }
 
-    /// A linear map with a function of its output: one expression does both the bias and the function.
-    pub fn linear_then(&mut self, x: Tensor, activations: Class, map: Linear, then: Activation) -> Tensor {
-        let y = self.product(x, activations, map.weight);
-        let (input, inputs) = match map.bias {
-            Some(bias) => (Formula::input(0) + Formula::input(1), vec![y, bias]),
-            None => (Formula::input(0), vec![y]),
-        };
-        self.map(input.unary(then.function()), &inputs)
+    /// A linear map with a function of its output, times a scale F32 `[N]`: f(y + bias) · scale. The next map's columns are
+    /// divided by the scales (see [`SCALES`]).
+    pub fn linear_then(
+        &mut self,
+        x: Tensor,
+        activations: Class,
+        (weight, bias): (Quantised, Tensor),
+        then: Activation,
+        scales: Tensor,
+    ) -> Tensor {
+        let y = self.product(x, activations, weight);
+        let input = Formula::input(0) + Formula::input(1);
+        self.map(
+            input.unary(then.function()) * Formula::input(2),
+            &[y, bias, scales],
+        )
     }
 
     /// Layer normalisation of `x` F32 `[rows, width]`: (x − mean) · rstd · gain + bias, where the variance is that of

@@ -7,7 +7,7 @@ use super::Precision;
 use crate::{
     attention::{Attention, Heads},
     builder::{fixed, Builder, Tensor},
-    layer::{Activation, Linear},
+    layer::{Activation, Linear, SCALES},
 };
 use assay_exact::{
     operator::{Dim, Visible},
@@ -149,15 +149,12 @@ impl Encoder {
         let y = builder.add(y, x);
         let x = self.norm(builder, &output, y);
 
-        let map = self.linear(
-            builder,
-            precision,
-            &format!("{name}.intermediate.dense"),
-            self.inner,
-            width,
-        );
-        let inner = builder.linear_then(x, class, map, self.activation);
+        let first = format!("{name}.intermediate.dense");
+        let weight = builder.quantised(&format!("{first}.weight"), precision.weights, self.inner, width);
+        let bias = builder.weight(format!("{first}.bias"), DType::F32, &[fixed(self.inner)]);
         let output = format!("{name}.output");
+        let scales = builder.weight(format!("{output}.dense.{SCALES}"), DType::F32, &[fixed(self.inner)]);
+        let inner = builder.linear_then(x, class, (weight, bias), self.activation, scales);
         let map = self.linear(builder, precision, &format!("{output}.dense"), width, self.inner);
         let y = builder.linear(inner, class, map);
         let y = builder.add(y, x);
