@@ -15,7 +15,7 @@ use crate::{
     Artifact, Hash, Job,
 };
 use assay_blobs::{source, BlobId, BlobSource, FetchError, Resolver};
-use assay_engine::{package, Manifest, ManifestError, Tokenizer, TokenizerError};
+use assay_models::{package, Manifest, ManifestError, Tokenizer, TokenizerError};
 use assay_types::{tokens, ArtifactId, BlobRef, JobId, JobSpec, Outcome, Phase};
 use futures::StreamExt;
 use std::{sync::Arc, time::Duration};
@@ -112,9 +112,11 @@ impl Model {
         )
         .await?;
         let manifest = Manifest::from_bytes(&manifest)?;
-        let file = manifest.tokenizer().blob();
+        let file = crate::content_ref(&manifest.tokenizer().content());
         let file = fetch(&resolver, "the model's tokenizer", &file, MAX_TOKENIZER).await?;
-        let tokenizer = Tokenizer::from_bytes(&file, artifact.profile.max_sequence)?;
+        let max_tokens = artifact.profile.max_sequence as usize;
+        // What the ids stand for, the worker's program knows: it refuses what is beyond its table
+        let tokenizer = Tokenizer::from_json(&file, u32::MAX, max_tokens)?;
         Ok(Self {
             artifact,
             manifest,
@@ -134,7 +136,8 @@ impl Model {
 
     /// The job that runs the model on `texts`, one sequence each.
     pub fn request<T: AsRef<str>>(&self, texts: &[T]) -> Result<Request, InferenceError> {
-        let sequences = self.tokenizer.encode(texts)?;
+        let encode = |text: &T| self.tokenizer.encode(text.as_ref(), true);
+        let sequences = texts.iter().map(encode).collect::<Result<Vec<_>, _>>()?;
         let count = sequences.iter().map(Vec::len).sum::<usize>();
         let too_many = |_| InferenceError::TooManyTokens(count);
         let input = tokens::encode(&sequences);

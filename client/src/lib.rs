@@ -36,6 +36,23 @@ pub fn blob_id(blob: &BlobRef) -> BlobId {
     BlobId::new(blob.hash.0, blob.size)
 }
 
+/// A file of a package, or its manifest, as the chain refers to it.
+pub fn content_ref(content: &assay_models::package::Content) -> BlobRef {
+    BlobRef {
+        hash: Hash::from(content.hash.0),
+        size: content.size,
+    }
+}
+
+/// Cost and limits of a package as a model is registered with them.
+pub fn model_profile(profile: &assay_models::Profile) -> assay_types::ModelProfile {
+    assay_types::ModelProfile {
+        units_per_token: profile.units_per_token,
+        max_sequence: profile.max_sequence,
+        dimensions: profile.dimensions,
+    }
+}
+
 /// A stored blob's id as the chain refers to it.
 pub fn blob_ref(id: &BlobId) -> BlobRef {
     BlobRef {

@@ -1,6 +1,6 @@
 //! A job's outcome: what is computed from the input blob, and what is said of one that is no input.
 
-use assay_engine::{embed, EmbedError, Model};
+use assay_engine::{embed, EmbedError, Embedder};
 use assay_types::{tokens, JobSpec, Outcome, Status};
 use sp_core::H256;
 
@@ -8,7 +8,7 @@ use sp_core::H256;
 ///
 /// An input that is not what the job describes, and a model that cannot be run, have outcomes too.
 /// An error means that this machine could not tell.
-pub(crate) fn compute(model: &Model, spec: &JobSpec, input: &[u8]) -> Result<(Outcome, Vec<u8>), EmbedError> {
+pub(crate) fn compute(model: &Embedder, spec: &JobSpec, input: &[u8]) -> Result<(Outcome, Vec<u8>), EmbedError> {
     let sequences = match sequences(model, spec, input) {
         Ok(sequences) => sequences,
         Err(fault) => {
@@ -18,7 +18,7 @@ pub(crate) fn compute(model: &Model, spec: &JobSpec, input: &[u8]) -> Result<(Ou
     };
     let output = match model.embed(&sequences) {
         Ok(embeddings) => embed::to_bytes(&embeddings),
-        Err(fault @ EmbedError::NotFinite { .. }) => {
+        Err(fault @ EmbedError::Failed { .. }) => {
             tracing::warn!(target: "worker::compute", artifact = spec.artifact, %fault, "malformed model");
             return Ok((failure(Status::MalformedModel), Vec::new()));
         }
@@ -34,7 +34,7 @@ pub(crate) fn failure(status: Status) -> Outcome {
 }
 
 /// The sequences in `input`, if they are what `spec` describes and the model takes.
-fn sequences(model: &Model, spec: &JobSpec, input: &[u8]) -> Result<Vec<Vec<u32>>, String> {
+fn sequences(model: &Embedder, spec: &JobSpec, input: &[u8]) -> Result<Vec<Vec<u32>>, String> {
     let sequences = tokens::decode(input).map_err(|error| error.to_string())?;
     if sequences.len() as u64 != u64::from(spec.sequences) {
         return Err(format!(

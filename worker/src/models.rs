@@ -2,8 +2,9 @@
 
 use crate::metrics::Metrics;
 use assay_blobs::{FetchError, Resolver};
-use assay_client::{blob_id, Artifact};
-use assay_engine::{package, EmbedError, Manifest, ManifestError, Model, Package, PackageError};
+use assay_client::{blob_id, content_ref, model_profile, Artifact};
+use assay_engine::{executor::LoadError, EmbedError, Embedder, ModelError as EngineError, Settings};
+use assay_models::{package, Manifest, ManifestError, Package, PackageError, Task};
 use assay_types::{units_for, ArtifactId, ModelProfile};
 use std::{
     collections::HashMap,
@@ -44,9 +45,20 @@ pub(crate) enum ModelError {
         /// What the chain says.
         got: ModelProfile,
     },
-    /// The weights cannot be loaded or run.
+    /// It is for another task than jobs have.
+    #[error("artifact {artifact}: expected a model that embeds, got one for {got:?}")]
+    Task {
+        /// The model.
+        artifact: ArtifactId,
+        /// What it is for.
+        got: Task,
+    },
+    /// The weights cannot be loaded.
     #[error(transparent)]
-    Load(#[from] EmbedError),
+    Load(#[from] EngineError),
+    /// The model cannot be run.
+    #[error(transparent)]
+    Run(#[from] EmbedError),
     /// Loading it did not end well.
     #[error("loading was cut short: {0}")]
     Task(#[from] tokio::task::JoinError),
@@ -56,9 +68,10 @@ impl ModelError {
     /// Whether everyone who has the package finds the same, as opposed to a fault of this machine.
     pub(crate) fn is_models_fault(&self) -> bool {
         match self {
-            Self::Manifest(_) | Self::Profile { .. } => true,
+            Self::Manifest(_) | Self::Profile { .. } | Self::Task { .. } | Self::Run(_) => true,
             Self::Package(error) => !matches!(error, PackageError::Read { .. } | PackageError::Mismatch { .. }),
-            Self::Load(error) => !matches!(error, EmbedError::Run(_)),
+            Self::Load(LoadError::Read { .. }) => false,
+            Self::Load(_) => true,
             Self::Fetch(_) | Self::Task(_) => false,
         }
     }
@@ -66,7 +79,7 @@ impl ModelError {
 
 /// A model in memory.
 pub(crate) struct Loaded {
-    pub(crate) model: Model,
+    pub(crate) model: Embedder,
     pub(crate) profile: ModelProfile,
     pub(crate) name: String,
     /// Average speed, in work units a second.
@@ -132,7 +145,13 @@ impl Models {
             return Err(ManifestError::TooLarge { got: blob.size }.into());
         }
         let manifest = Manifest::from_bytes(&self.resolver.fetch_bytes(&blob_id(blob)).await?)?;
-        let expected = manifest.profile();
+        if manifest.task() != Task::Embed {
+            return Err(ModelError::Task {
+                artifact: *id,
+                got: manifest.task(),
+            });
+        }
+        let expected = model_profile(&manifest.profile());
         if expected != *got {
             return Err(ModelError::Profile {
                 artifact: *id,
@@ -141,17 +160,19 @@ impl Models {
             });
         }
         let mut paths = HashMap::<String, PathBuf>::new();
-        for file in manifest.files() {
-            let blob = file.blob();
+        // The tokenizer is for clients
+        for file in manifest.files().iter().filter(|file| file.name != package::TOKENIZER) {
+            let blob = content_ref(&file.content());
             tracing::debug!(target: "worker::models", artifact = id, file = file.name, size = blob.size, "fetching");
             paths.insert(file.name.clone(), self.resolver.fetch(&blob_id(&blob)).await?);
             self.metrics.package_bytes(blob.size);
         }
         let name = manifest.name().to_owned();
         let (model, speed) = tokio::task::spawn_blocking(move || {
-            let package = Package::load(manifest, |file| paths.remove(&file.name).unwrap_or_default())?;
-            let model = Model::load(&package)?;
-            let speed = measure(&model, package.profile())?;
+            let profile = model_profile(&manifest.profile());
+            let package = Package::load(manifest, |file| paths.get(&file.name).cloned().unwrap_or_default())?;
+            let model = Embedder::load(&package, Settings::default())?;
+            let speed = measure(&model, profile)?;
             Ok::<_, ModelError>((model, speed))
         })
         .await??;
@@ -169,7 +190,7 @@ impl Models {
 }
 
 /// Speed of one run, in work units a second.
-fn measure(model: &Model, profile: ModelProfile) -> Result<u64, EmbedError> {
+fn measure(model: &Embedder, profile: ModelProfile) -> Result<u64, EmbedError> {
     let tokens = MEASURED_TOKENS.min(profile.max_sequence);
     let sequence = vec![vec![0; tokens as usize]];
     // The first run also brings memory and threads into place.

@@ -4,7 +4,7 @@
 
 use assay_blobs::FolderStore;
 use assay_client::{AccountId, Artifact, Job, Worker};
-use assay_engine::package;
+use assay_client::{content_ref, model_profile};
 use assay_types::{ArtifactId, BlobRef, JobSpec, Outcome, Phase, Status};
 use codec::Decode;
 use serde_json::json;
@@ -96,11 +96,12 @@ pub(crate) fn publish_tiny_model(store: &FolderStore) -> Artifact {
     });
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, content: &[u8]| std::fs::write(folder.path().join(name), content).unwrap();
-    write(package::CONFIG, config.to_string().as_bytes());
-    write(package::TOKENIZER, tokenizer.to_string().as_bytes());
-    write(package::WEIGHTS, &weights());
+    write("config.json", config.to_string().as_bytes());
+    write("tokenizer.json", tokenizer.to_string().as_bytes());
+    write("model.safetensors", &weights());
 
-    let imported = assay_engine::import(folder.path(), "tiny").unwrap();
+    let to = tempfile::tempdir().unwrap();
+    let imported = assay_models::import(folder.path(), "tiny", "w8a16".parse().unwrap(), to.path()).unwrap();
     for file in &imported.files {
         store.put_file(&file.path).unwrap();
     }
@@ -108,9 +109,9 @@ pub(crate) fn publish_tiny_model(store: &FolderStore) -> Artifact {
     Artifact {
         id: 0,
         owner: OTHER,
-        package: imported.manifest.blob(),
+        package: content_ref(&imported.manifest.content()),
         metadata: H256::zero(),
-        profile: imported.manifest.profile(),
+        profile: model_profile(&imported.manifest.profile()),
         price_per_use: 0,
         retired: false,
         registered_at: 1,

@@ -28,7 +28,7 @@ const MAX_INPUT: u64 = 16 * 1024 * 1024;
 /// Turns texts into vectors with a model on the chain
 ///
 /// A worker runs the model, the chain pays it; what comes back is checked against the hash that the
-/// chain recorded. Longer texts than the model takes are cut off.
+/// chain recorded. A text of more tokens than the model takes is refused.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  assay embed 0 'A cat sits on the mat.' 'A kitten rests on a rug.' --key //Alice")]
 pub(super) struct Embed {

@@ -2,7 +2,7 @@
 
 use assay_blobs::{FetchError, SourceError, StoreError};
 use assay_client::{amount::AmountError, chain::ChainError, inference::InferenceError, keys::KeyError};
-use assay_engine::ImportError;
+use assay_models::ImportError;
 use assay_types::EstimateError;
 use serde_json::json;
 use std::process::ExitCode;

@@ -9,9 +9,10 @@ use assay_blobs::{BlobId, FolderStore};
 use assay_client::{
     amount, blob_id,
     chain::{calls, BlockAt, Chain, ChainError, Until},
-    Artifact, Balance, Hash,
+    blob_id, content_ref, model_profile, Artifact, Balance, Hash,
 };
-use assay_engine::{import, package::ImportedFile, Imported};
+use assay_models::{import, Imported, ImportedFile, Task};
+use assay_programs::family::Precision;
 use assay_types::{view::ArtifactView, ArtifactId};
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -27,9 +28,10 @@ pub(super) enum Model {
 ///
 /// A model that is registered already keeps its id.
 ///
-/// The folder is one as Hugging Face has them, with config.json, model.safetensors and
-/// tokenizer.json. Its files are put into the folder of blobs, where workers must be able to get
-/// them: serve it, or have the worker use the same folder.
+/// Taken are folders as Hugging Face has them, with config.json, model.safetensors and
+/// tokenizer.json. The model becomes a program of exact arithmetic with integers as weights, whose
+/// files are put into the folder of blobs, where workers must be able to get them: serve it, or
+/// have the worker use the same folder.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  assay model publish models/all-MiniLM-L6-v2 --price 0.001 --key //Alice")]
 pub(super) struct Publish {
@@ -47,6 +49,10 @@ pub(super) struct Publish {
     /// Its licence, as an SPDX identifier
     #[arg(long, value_name = "SPDX")]
     licence: Option<String>,
+    /// Bits of weights and activations: w8a16, w8a8 (faster, less exact), w8a24, w16a16, w16a24 (as
+    /// exact as floats, twice the size)
+    #[arg(long, default_value_t = Precision::W8A16)]
+    precision: Precision,
     /// Wait until the registration is final
     #[arg(long)]
     finalized: bool,
@@ -97,8 +103,16 @@ impl Publish {
             Some(name) => name.clone(),
             None => folder_name(&self.dir)?,
         };
-        progress.say(format!("checking {}", self.dir.display()));
-        let Imported { manifest, files } = import(&self.dir, &name)?;
+        progress.say(format!("importing {}", self.dir.display()));
+        let scratch = tempfile::tempdir_in(store.dir())
+            .map_err(|error| Failure::other(format!("cannot write to {}: {error}", store.dir().display())))?;
+        let Imported { manifest, files } = import(&self.dir, &name, self.precision, scratch.path())?;
+        if manifest.task() != Task::Embed {
+            return Err(Failure::other(format!(
+                "{}: jobs for models that generate text are not there yet; expected a sentence encoder",
+                self.dir.display()
+            )));
+        }
         let description = Metadata {
             name: &name,
             description: self.description.as_deref(),
@@ -117,7 +131,12 @@ impl Publish {
         }
         progress.say("registering it");
         let metadata = Hash::from(BlobId::of(&description).hash.0);
-        let call = calls::register_model(&manifest.blob(), metadata, &manifest.profile(), self.price);
+        let call = calls::register_model(
+            &content_ref(&manifest.content()),
+            metadata,
+            &model_profile(&manifest.profile()),
+            self.price,
+        );
         let until = if self.finalized { Until::Finalized } else { Until::Best };
         let (block, new) = match chain.send(&call, &key, until).await {
             Ok(included) => (included.block, true),
@@ -178,7 +197,10 @@ async fn artifact(block: &BlockAt, id: ArtifactId) -> Result<Artifact, Failure> 
 /// Stores the files of a package, if they are still what was imported.
 fn put(store: &FolderStore, files: &[ImportedFile]) -> Result<(), Failure> {
     for file in files {
-        let (expected, got) = (blob_id(&file.entry.blob()), store.put_file(&file.path)?.id);
+        let (expected, got) = (
+            blob_id(&content_ref(&file.entry.content())),
+            store.put_file(&file.path)?.id,
+        );
         if got != expected {
             let path = file.path.display();
             return Err(Failure::other(format!(

@@ -159,3 +159,59 @@ pub(crate) fn safetensors(header: &str, data: &[u8]) -> Vec<u8> {
     file.extend(data);
     file
 }
+
+/// Writes a BERT of one layer and eight elements a token into a folder: small numbers, ten tokens, at most sixteen a
+/// sequence.
+pub(crate) fn bert(folder: &std::path::Path) {
+    const WIDTH: usize = 8;
+    let config = serde_json::json!({
+        "architectures": ["BertModel"], "model_type": "bert", "hidden_act": "gelu", "hidden_size": WIDTH,
+        "intermediate_size": 12, "layer_norm_eps": 1e-12, "max_position_embeddings": 16, "num_attention_heads": 2,
+        "num_hidden_layers": 1, "type_vocab_size": 2, "vocab_size": 10,
+    });
+    let tokenizer = serde_json::json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
+        "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
+        "model": {"type": "WordLevel", "unk_token": "a", "vocab": {"a": 0, "b": 1}},
+    });
+    let mut shapes: Vec<(String, Vec<usize>)> = Vec::new();
+    for (name, rows) in [("word", 10), ("position", 16), ("token_type", 2)] {
+        shapes.push((format!("embeddings.{name}_embeddings.weight"), vec![rows, WIDTH]));
+    }
+    for (part, rows, columns) in [
+        ("attention.self.query", WIDTH, WIDTH),
+        ("attention.self.key", WIDTH, WIDTH),
+        ("attention.self.value", WIDTH, WIDTH),
+        ("attention.output.dense", WIDTH, WIDTH),
+        ("intermediate.dense", 12, WIDTH),
+        ("output.dense", WIDTH, 12),
+    ] {
+        shapes.push((format!("encoder.layer.0.{part}.weight"), vec![rows, columns]));
+        shapes.push((format!("encoder.layer.0.{part}.bias"), vec![rows]));
+    }
+    for part in ["embeddings", "encoder.layer.0.attention.output", "encoder.layer.0.output"] {
+        for kind in ["weight", "bias"] {
+            shapes.push((format!("{part}.LayerNorm.{kind}"), vec![WIDTH]));
+        }
+    }
+    let (mut header, mut data) = (serde_json::Map::new(), Vec::new());
+    for (name, shape) in shapes {
+        let start = data.len();
+        for at in 0..shape.iter().product::<usize>() {
+            data.extend((((at * 37 + start * 11) % 41) as f32 / 20.0 - 1.0).to_le_bytes());
+        }
+        let end = data.len();
+        header.insert(
+            name,
+            serde_json::json!({"dtype": "F32", "shape": shape, "data_offsets": [start, end]}),
+        );
+    }
+    let header = serde_json::Value::from(header).to_string();
+    for (name, content) in [
+        ("config.json", config.to_string().into_bytes()),
+        ("tokenizer.json", tokenizer.to_string().into_bytes()),
+        ("model.safetensors", safetensors(&header, &data)),
+    ] {
+        std::fs::write(folder.join(name), content).expect("tests can write; qed");
+    }
+}
