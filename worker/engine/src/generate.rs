@@ -143,6 +143,8 @@ pub struct Generator {
     executor: Executor,
     profile: Profile,
     vocabulary: u32,
+    /// Most tokens of a step.
+    step: usize,
     end: Vec<u32>,
 }
 
@@ -150,7 +152,7 @@ pub struct Generator {
 #[derive(Clone, Debug)]
 pub struct Generation {
     session: Session,
-    /// What the next step takes in: the prompt, then the last token.
+    /// What is still to be taken in: the prompt, then the last token.
     next: Vec<u32>,
     tokens: Vec<u32>,
     max_tokens: u32,
@@ -189,6 +191,7 @@ impl Generator {
             executor: Executor::load(package.program().clone(), package, settings)?,
             profile: package.manifest().profile(),
             vocabulary: vocabulary(package),
+            step: package.manifest().step() as usize,
             end: package.manifest().end().to_vec(),
         })
     }
@@ -221,7 +224,7 @@ impl Generator {
         })
     }
 
-    /// Advances all generations that have not ended by a token.
+    /// Advances all generations that have not ended by a step: a token, or a part of the prompt.
     pub fn advance<'a>(
         &self,
         generations: impl IntoIterator<Item = &'a mut Generation>,
@@ -241,11 +244,14 @@ impl Generator {
                 end,
                 recorded,
             } = generation;
-            let mut inputs = vec![Buffer::U32(next.clone())];
+            let rest_of_prompt = next.split_off(next.len().min(self.step));
+            let taken = std::mem::replace(next, rest_of_prompt);
+            let length = taken.len() as u32;
+            let mut inputs = vec![Buffer::U32(taken)];
             inputs.extend(sampling.inputs());
             given.push(Given {
                 session,
-                length: next.len() as u32,
+                length,
                 inputs,
             });
             rest.push((next, tokens, *max_tokens, end_tokens, end, recorded));
@@ -258,6 +264,10 @@ impl Generator {
                         unreachable!("a package for generation has the next token as its result")
                     };
                     recorded.extend(output.recorded);
+                    if !next.is_empty() {
+                        // What follows is known: it is the rest of the prompt
+                        continue;
+                    }
                     tokens.extend_from_slice(&drawn);
                     if drawn.iter().any(|token| end_tokens.contains(token)) {
                         *end = Some(End::Stop);

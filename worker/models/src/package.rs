@@ -6,7 +6,7 @@
 //!
 //! ```json
 //! {"version":2,"task":"embed","name":"all-MiniLM-L6-v2","precision":"w8a16",
-//!  "profile":{"units_per_token":12976128,"max_sequence":512,"dimensions":384},
+//!  "profile":{"units_per_token":12976128,"max_sequence":512,"dimensions":384},"step":512,
 //!  "weights":"5b04…","begin":null,"end":[],"chat_template":null,
 //!  "files":[{"name":"program","hash":"5b04…","size":612}, …]}
 //! ```
@@ -16,6 +16,9 @@
 //! - `program`: the encoded program of exact arithmetic;
 //! - `weights`: its weights one after the other, in the program's order, row-major and little-endian;
 //! - `tokenizer.json`: for clients; workers see token ids only.
+//!
+//! `step` is how many tokens of a sequence a step of the program takes in at most: all but the last of the steps in which a
+//! prompt is taken in have that many, so that everyone's trace has the same steps.
 //!
 //! `weights` in the manifest is what traces of the model begin with: the digest of the list of all weights' digests, so that
 //! a dispute can show one weight without the others.
@@ -70,7 +73,7 @@ pub enum Task {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
-    /// Work units of a token, in a sequence of the greatest length.
+    /// Work units of a token at its dearest: in a sequence of the greatest length, and generated one by one.
     pub units_per_token: u64,
     /// Most tokens of a sequence.
     pub max_sequence: u32,
@@ -120,6 +123,7 @@ pub struct Manifest {
     /// How weights and activations became integers; for people.
     pub(crate) precision: String,
     pub(crate) profile: Profile,
+    pub(crate) step: u32,
     #[serde(with = "plain_hex")]
     pub(crate) weights: Digest,
     /// The token that begins a sequence, if there is one.
@@ -224,12 +228,12 @@ pub enum PackageError {
         got: Digest,
     },
     /// The manifest claims another cost or other limits than follow from the program.
-    #[error("manifest: expected the profile {expected:?} that follows from the program, got {got:?}")]
+    #[error("manifest: expected profile and step {expected:?} that follow from the program, got {got:?}")]
     Profile {
         /// What follows from the program.
-        expected: Profile,
+        expected: (Profile, u32),
         /// What the manifest says.
-        got: Profile,
+        got: (Profile, u32),
     },
 }
 
@@ -243,7 +247,7 @@ impl Manifest {
         task: Task,
         name: &str,
         precision: Precision,
-        profile: Profile,
+        (profile, step): (Profile, u32),
         weights: Digest,
         special: (Option<u32>, Vec<u32>),
         chat_template: Option<String>,
@@ -255,6 +259,7 @@ impl Manifest {
             name: name.into(),
             precision: precision.to_string(),
             profile,
+            step,
             weights,
             begin: special.0,
             end: special.1,
@@ -335,6 +340,11 @@ impl Manifest {
         self.profile
     }
 
+    /// Most tokens that a step takes in: see the module.
+    pub fn step(&self) -> u32 {
+        self.step
+    }
+
     /// What traces of the model begin with: see the module.
     pub fn weights(&self) -> Digest {
         self.weights
@@ -366,16 +376,34 @@ impl Manifest {
     }
 }
 
-/// Cost and limits of a program whose sequences have at most `max_sequence` tokens.
-pub(crate) fn profile_of(program: &Program, task: Task, max_sequence: u32) -> Result<Profile, PackageError> {
-    let whole = Bindings {
-        length: max_sequence,
-        position: 0,
+/// Most tokens of a prompt that a step takes in, where nothing else limits it.
+const MAX_STEP: u32 = 512;
+
+/// Cost and limits of a program whose sequences have at most `max_sequence` tokens, and the most tokens of a step.
+pub(crate) fn profile_of(program: &Program, task: Task, max_sequence: u32) -> Result<(Profile, u32), PackageError> {
+    // The last step of the longest sequence is the largest
+    let last = |length: u32| {
+        let bindings = Bindings {
+            length,
+            position: max_sequence.saturating_sub(length),
+        };
+        Plan::new(program, bindings).map_err(|error| PackageError::Plan {
+            length: max_sequence,
+            error,
+        })
     };
-    let plan = Plan::new(program, whole).map_err(|error| PackageError::Plan {
-        length: max_sequence,
-        error,
-    })?;
+    let (plan, step) = match task {
+        Task::Embed => (last(max_sequence)?, max_sequence),
+        Task::Generate => {
+            // Attention is over as many scores as queries times keys, and a tensor has a greatest size
+            let mut step = MAX_STEP.min(max_sequence);
+            while step > 1 && last(step).is_err() {
+                step /= 2;
+            }
+            last(step)?;
+            (last(1)?, step)
+        }
+    };
     let first = |declared: &[Declaration]| declared.first().map(|tensor| tensor.name.clone());
     let result = program.results.first().and_then(|_| Some(result_type(program, &plan)?.shape));
     let fits = first(&program.inputs).as_deref() == Some("tokens") && program.results.len() == 1;
@@ -394,11 +422,12 @@ pub(crate) fn profile_of(program: &Program, task: Task, max_sequence: u32) -> Re
             return Err(PackageError::Task { expected });
         }
     };
-    Ok(Profile {
-        units_per_token: units(program, &plan).div_ceil(u64::from(max_sequence.max(1))),
+    let profile = Profile {
+        units_per_token: units(program, &plan).div_ceil(u64::from(plan.bindings.length.max(1))),
         max_sequence,
         dimensions,
-    })
+    };
+    Ok((profile, step))
 }
 
 /// The type of a program's first result.
@@ -427,8 +456,8 @@ impl Package {
         };
         let bytes = read(&path(program_entry), program_entry)?;
         let program = Program::from_bytes(&bytes).map_err(PackageError::Program)?;
-        let got = manifest.profile();
-        let expected = profile_of(&program, manifest.task(), got.max_sequence)?;
+        let got = (manifest.profile(), manifest.step());
+        let expected = profile_of(&program, manifest.task(), got.0.max_sequence)?;
         if expected != got {
             return Err(PackageError::Profile { expected, got });
         }

@@ -117,6 +117,9 @@ fn package_should_be_refused_when_manifest_and_files_contradict_each_other() {
     let mut manifest = setup.imported.manifest.clone();
     manifest.task = Task::Generate;
     assert!(matches!(setup.load(manifest), Err(PackageError::Task { .. })));
+    let mut manifest = setup.imported.manifest.clone();
+    manifest.step -= 1;
+    assert!(matches!(setup.load(manifest), Err(PackageError::Profile { .. })));
 
     let manifest = setup.replace(0, b"no program");
     assert!(matches!(setup.load(manifest), Err(PackageError::Program(_))));
