@@ -455,8 +455,8 @@ fn weights_should_be_refused_when_they_are_not_what_the_program_declares() {
         matches!(
             error,
             LoadError::Size {
-                expected: 1_200,
-                got: 1_199,
+                expected: 2_400,
+                got: 2_399,
                 ..
             }
         ),
