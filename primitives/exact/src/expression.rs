@@ -279,6 +279,41 @@ mod tests {
     }
 
     #[test]
+    fn function_should_not_show_the_sign_of_what_is_no_number() {
+        // 0 ÷ 0 is negative on some processors and positive on others
+        let [positive, negative] = [0x7fc0_0000, 0xffc0_0000].map(f32::from_bits);
+        for function in [
+            Unary::Neg,
+            Unary::Abs,
+            Unary::Sqrt,
+            Unary::Exp,
+            Unary::Ln,
+            Unary::Tanh,
+            Unary::Erf,
+            Unary::Sigmoid,
+            Unary::Silu,
+            Unary::SiluDerivative,
+            Unary::Gelu,
+            Unary::GeluDerivative,
+            Unary::GeluTanh,
+            Unary::GeluTanhDerivative,
+            Unary::Relu,
+            Unary::Rne,
+            Unary::Floor,
+            Unary::Power,
+        ] {
+            let (a, b) = (function.apply(positive), function.apply(negative));
+            assert!(a.is_nan() && b.is_nan() || a == b, "{function:?}: {a} and {b}");
+        }
+        for function in [Binary::Max, Binary::Min] {
+            for other in [-1.0, 1.0] {
+                let (a, b) = (function.apply(positive, other), function.apply(negative, other));
+                assert!(a.is_nan() && b.is_nan() || a == b, "{function:?}: {a} and {b}");
+            }
+        }
+    }
+
+    #[test]
     fn comparison_should_be_false_with_what_is_no_number() {
         assert!(!Comparison::Less.holds(f32::NAN, 1.0) && !Comparison::Equal.holds(f32::NAN, f32::NAN));
         assert!(Comparison::Equal.holds(-0.0, 0.0));

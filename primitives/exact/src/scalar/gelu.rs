@@ -101,7 +101,12 @@ pub fn erf_of_large(x: f32, large: f32) -> f32 {
     let p = p * square + ERF_SMALL_P[0];
     let small = magnitude + magnitude * p;
     let y = if magnitude < ERF_POLYNOMIAL_BELOW { small } else { large };
-    copy_sign(y, x)
+    // The sign of what is no number differs between processors: it must not show in a number
+    if x.is_nan() {
+        x
+    } else {
+        copy_sign(y, x)
+    }
 }
 
 /// For 0 ≤ a ≤ 15: the two factors of e^(−a²/2), and Φ(−a)·e^(a²/2).
