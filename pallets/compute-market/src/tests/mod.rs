@@ -16,3 +16,4 @@ mod report_unavailable;
 mod reveal;
 mod settle;
 mod submit;
+mod try_state;
