@@ -106,7 +106,7 @@ impl Chain {
     /// The next block, in which `apply` is done after the inherents.
     pub(super) fn produce<R>(&mut self, apply: impl FnOnce() -> R) -> R {
         let number = self.head.number + 1;
-        let (slot, parent, author) = (self.slot, self.head.hash(), self.author.pair());
+        let (slot, parent, author) = (self.slot, self.head.hash(), self.author);
         let (head, result) = self.ext.execute_with(|| {
             let epoch = epoch(number, slot);
             let index = epoch
@@ -117,7 +117,9 @@ impl Chain {
             let digest = PreDigest::SecondaryVRF(SecondaryVRFPreDigest {
                 authority_index: index as u32,
                 slot,
-                vrf_signature: author.vrf_sign(&make_vrf_sign_data(&epoch.randomness, slot, epoch.epoch_index)),
+                vrf_signature: author
+                    .pair()
+                    .vrf_sign(&make_vrf_sign_data(&epoch.randomness, slot, epoch.epoch_index)),
             });
             let digest = Digest {
                 logs: vec![DigestItem::PreRuntime(BABE_ENGINE_ID, digest.encode())],
