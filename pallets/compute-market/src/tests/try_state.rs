@@ -95,7 +95,9 @@ fn try_state_should_fail_when_an_amount_of_a_job_is_too_large() {
 #[test]
 fn try_state_should_fail_when_locks_are_not_those_of_the_jobs() {
     let message = "a worker's locked bond is not what its jobs in progress agreed";
-    let more = || assert_ok!(Workers::reserve(&worker_of(RUNNING), 9, 1));
+    let more = || {
+        assert_ok!(Workers::reserve(&worker_of(RUNNING), 9, 1));
+    };
     let less = || Workers::release(&worker_of(RUNNING), RUNNING);
     let another = || {
         change(RUNNING, |job| {
