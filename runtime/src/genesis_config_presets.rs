@@ -39,14 +39,14 @@ pub const MIN_NOMINATOR_BOND: Balance = 10 * ASY;
 pub const MAX_NOMINATORS: u32 = 10_000;
 
 /// A validator in the beginning.
-struct Validator {
+pub(crate) struct Validator {
     stash: AccountId,
     keys: SessionKeys,
 }
 
 impl Validator {
     /// The validator whose keys are those of `//NAME`, and whose stash is `//NAME//stash`.
-    fn from_name(name: &str) -> Self {
+    pub(crate) fn from_name(name: &str) -> Self {
         Self {
             stash: get_public_from_string_or_panic::<sr25519::Public>(&format!("{name}//stash")).into(),
             keys: SessionKeys {
@@ -59,7 +59,7 @@ impl Validator {
 }
 
 /// Genesis with these validators. `//Alice` to `//Ferdie` and their stashes have money.
-fn genesis(validators: Vec<Validator>, parameters: GenesisParametersConfig) -> Value {
+pub(crate) fn genesis(validators: Vec<Validator>, parameters: GenesisParametersConfig) -> Value {
     let count = validators.len() as u32;
     let balances = Sr25519Keyring::well_known()
         .map(|account| (account.to_account_id(), ENDOWMENT))

@@ -15,8 +15,8 @@ impl<T: Config> Pallet<T> {
     ///   as many as it says.
     /// * [`ByPackage`] is the inverse of the artifacts' packages: it has an entry for each, that entry
     ///   names it, and there are no others.
-    /// * What is on hold from an owner for [`HoldReason::Registration`] is the sum of the deposits of
-    ///   its artifacts.
+    /// * Of every account, what is on hold for [`HoldReason::Registration`] is the sum of the deposits
+    ///   of its artifacts: nothing, if it has none.
     pub fn do_try_state() -> Result<(), TryRuntimeError> {
         let next_id = NextId::<T>::get();
         let mut count: u32 = 0;
@@ -38,12 +38,17 @@ impl<T: Config> Pallet<T> {
             ByPackage::<T>::iter_keys().count() == count as usize,
             "a package leads to no artifact"
         );
-        for (owner, deposit) in deposits {
+        for account in frame_system::Account::<T>::iter_keys() {
+            let deposit = deposits.remove(&account).unwrap_or_else(Zero::zero);
             ensure!(
-                T::Currency::balance_on_hold(&HoldReason::Registration.into(), &owner) == deposit,
-                "what is on hold from an owner is not the sum of its deposits"
+                T::Currency::balance_on_hold(&HoldReason::Registration.into(), &account) == deposit,
+                "what is on hold from an account is not the sum of its deposits"
             );
         }
+        ensure!(
+            deposits.values().all(Zero::is_zero),
+            "an owner with deposits has no account"
+        );
         Ok(())
     }
 }

@@ -210,6 +210,7 @@ impl ExtBuilder {
     }
 
     pub(crate) fn build(self) -> sp_io::TestExternalities {
+        crate::tests::defensive::panic_when_reached();
         // Threads run one test after the other.
         Parameters::set(default_parameters());
         Seed::set(Some(0));
@@ -305,6 +306,23 @@ pub(crate) fn run_to(block: u32) {
 /// Ends `count` blocks.
 pub(crate) fn run(count: u32) {
     run_to(System::block_number() + count);
+}
+
+/// Registers a model whose units cannot be counted for a job of more than two tokens, and returns its
+/// id.
+pub(crate) fn endless_model() -> u32 {
+    let profile = ModelProfile {
+        units_per_token: u64::MAX / 2,
+        max_sequence: 16,
+        dimensions: 6,
+    };
+    let package = BlobRef {
+        hash: H256::repeat_byte(8),
+        size: 100,
+    };
+    let signed = RuntimeOrigin::signed(OWNER);
+    assert_ok!(Artifacts::register_model(signed, package, H256::zero(), profile, 0));
+    Artifacts::by_package(package.hash).expect("registered")
 }
 
 /// A job that every worker here can do.

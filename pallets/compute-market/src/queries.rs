@@ -53,6 +53,7 @@ impl<T: Config> Pallet<T> {
             Error::<T>::UnknownArtifact => EstimateError::UnknownArtifact,
             Error::<T>::ArtifactRetired => EstimateError::ArtifactRetired,
             Error::<T>::InputTooLarge => EstimateError::InputTooLarge,
+            Error::<T>::TooMuchWork => EstimateError::TooMuchWork,
             _ => EstimateError::InvalidTokens,
         })?;
         let limit = max_fee.map_or(Balance::MAX, |max_fee| max_fee.saturating_sub(terms.price_per_use));

@@ -13,9 +13,9 @@ impl<T: Config> Pallet<T> {
     /// Checks the market's invariants:
     ///
     /// 1. *Escrow.* Of every account, what is on hold as [`HoldReason::Fee`] is the sum of what its
-    ///    jobs say is held, and likewise for deposits. An ended job holds no fee; the tip is part
-    ///    of the deposit; nothing is held over the submitter's limit.
-    /// 2. *Collateral.* A worker has locked, for each of its jobs in progress, what was agreed, and
+    ///    jobs say is held, and likewise for deposits: nothing, if it has no jobs. An ended job holds
+    ///    no fee; the tip is part of the deposit; nothing is held over the submitter's limit.
+    /// 2. *Collateral.* Every worker has locked, for each of its jobs in progress, what was agreed, and
     ///    nothing for any other job.
     /// 3. *Phases.* A job has an agreement exactly while a worker is assigned, and a date of removal
     ///    exactly once it has ended. No worker tries twice; a job in progress has an attempt left.
@@ -39,21 +39,28 @@ impl<T: Config> Pallet<T> {
                     .insert((id, agreement.collateral));
             }
         }
-        for (submitter, sum) in fees {
-            let held = T::Currency::balance_on_hold(&HoldReason::Fee.into(), &submitter);
-            ensure!(held == sum, "fees on hold are not what the jobs in progress hold");
-        }
-        for (submitter, sum) in deposits {
-            let held = T::Currency::balance_on_hold(&HoldReason::Deposit.into(), &submitter);
-            ensure!(held == sum, "deposits on hold are not those of the jobs");
-        }
-        for (worker, jobs) in locked {
-            let reserved: BTreeSet<_> = T::Workers::locked_jobs(&worker).into_iter().collect();
+        // Who has anything on hold has an account, workers with their bond among them.
+        for account in frame_system::Account::<T>::iter_keys() {
             ensure!(
-                reserved == jobs,
+                T::Currency::balance_on_hold(&HoldReason::Fee.into(), &account)
+                    == fees.remove(&account).unwrap_or_default(),
+                "fees on hold are not what the jobs in progress hold"
+            );
+            ensure!(
+                T::Currency::balance_on_hold(&HoldReason::Deposit.into(), &account)
+                    == deposits.remove(&account).unwrap_or_default(),
+                "deposits on hold are not those of the jobs"
+            );
+            let reserved: BTreeSet<_> = T::Workers::locked_jobs(&account).into_iter().collect();
+            ensure!(
+                reserved == locked.remove(&account).unwrap_or_default(),
                 "a worker's locked bond is not what its jobs in progress agreed"
             );
         }
+        ensure!(
+            locked.is_empty() && fees.into_values().chain(deposits.into_values()).all(|sum| sum == 0),
+            "a job holds or locks something of somebody who has no account"
+        );
         ensure!(
             JobsOf::<T>::iter_keys().count() == jobs,
             "an entry under a submitter has no job"

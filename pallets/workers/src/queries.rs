@@ -1,6 +1,6 @@
 //! Questions about workers, for runtime APIs. Not to be asked by calls: nothing here is weighed.
 
-use crate::{eligibility::Standing, Balance, Config, HotKeys, Locks, Pallet, Ready, WorkerOf, Workers, MAX_RESULTS};
+use crate::{Balance, Config, Pallet, Ready, WorkerOf, Workers, MAX_RESULTS};
 use alloc::vec::Vec;
 use assay_types::{ArtifactId, WorkerInfo};
 
@@ -26,35 +26,6 @@ impl<T: Config> Pallet<T> {
                 .map(|(worker, record)| Self::to_info(worker, record))
                 .collect(),
         }
-    }
-
-    /// The worker of which `account` is the cold account or the hot key.
-    pub(crate) fn worker_of(account: &T::AccountId) -> Option<T::AccountId> {
-        if Workers::<T>::contains_key(account) {
-            return Some(account.clone());
-        }
-        HotKeys::<T>::get(account)
-    }
-
-    /// What decides whether a worker can take a job for a model.
-    pub(crate) fn standing(worker: &T::AccountId, record: &WorkerOf<T>, ready: bool) -> Standing {
-        let (locked, active_jobs) = Self::locked(worker);
-        Standing {
-            chilled: record.chilled,
-            ready,
-            ask: record.ask,
-            free_bond: record.bond.saturating_sub(locked),
-            active_jobs,
-        }
-    }
-
-    /// What jobs in progress have locked of a worker's bond, and how many they are.
-    pub(crate) fn locked(worker: &T::AccountId) -> (Balance, u32) {
-        let locks = Locks::<T>::get(worker);
-        let locked = locks
-            .iter()
-            .fold(0, |sum: Balance, (_, collateral)| sum.saturating_add(*collateral));
-        (locked, locks.len() as u32)
     }
 
     fn to_info(account: T::AccountId, record: WorkerOf<T>) -> WorkerInfo<T::AccountId, Balance> {

@@ -79,6 +79,35 @@ impl<T: Config> Pallet<T> {
 }
 
 impl<T: Config> Pallet<T> {
+    /// The worker of which `account` is the cold account or the hot key.
+    pub(crate) fn worker_of(account: &T::AccountId) -> Option<T::AccountId> {
+        if Workers::<T>::contains_key(account) {
+            return Some(account.clone());
+        }
+        HotKeys::<T>::get(account)
+    }
+
+    /// What decides whether a worker can take a job for a model.
+    fn standing(worker: &T::AccountId, record: &WorkerOf<T>, ready: bool) -> Standing {
+        let (locked, active_jobs) = Self::locked(worker);
+        Standing {
+            chilled: record.chilled,
+            ready,
+            ask: record.ask,
+            free_bond: record.bond.saturating_sub(locked),
+            active_jobs,
+        }
+    }
+
+    /// What jobs in progress have locked of a worker's bond, and how many they are.
+    pub(crate) fn locked(worker: &T::AccountId) -> (Balance, u32) {
+        let locks = Locks::<T>::get(worker);
+        let locked = locks
+            .iter()
+            .fold(0, |sum: Balance, (_, collateral)| sum.saturating_add(*collateral));
+        (locked, locks.len() as u32)
+    }
+
     /// Everyone who has declared `artifact` ready, and the median ask of those that are not chilled.
     fn standings(artifact: ArtifactId) -> (Vec<(T::AccountId, Standing)>, Balance) {
         let standings: Vec<_> = Ready::<T>::get(artifact)

@@ -15,7 +15,8 @@ impl<T: Config> Pallet<T> {
     /// ## Invariants
     ///
     /// * [`Workers`] has as many entries as its counter says.
-    /// * What is on hold from a cold account for [`HoldReason::Bond`] is the worker's bond.
+    /// * Of every account, what is on hold for [`HoldReason::Bond`] is the bond of the worker whose cold
+    ///   account it is: nothing, if it is none.
     /// * [`Locks`] has entries of workers only, no empty one, at most one lock a job, and the locks of
     ///   a worker do not exceed its bond.
     /// * [`HotKeys`] is the inverse of the workers' hot keys, and no hot key is the cold account
@@ -38,6 +39,12 @@ impl<T: Config> Pallet<T> {
             HotKeys::<T>::iter_keys().count() == count as usize,
             "a hot key leads to no worker"
         );
+        for account in frame_system::Account::<T>::iter_keys().filter(|account| !Workers::<T>::contains_key(account)) {
+            ensure!(
+                T::Currency::balance_on_hold(&HoldReason::Bond.into(), &account) == 0,
+                "a bond is on hold from somebody who is not a worker"
+            );
+        }
         Self::try_state_locks()?;
         Self::try_state_ready()
     }

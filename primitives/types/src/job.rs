@@ -389,6 +389,8 @@ pub enum EstimateError {
     InputTooLarge,
     /// No sequence, no token, more sequences than tokens, or more tokens than the model takes.
     InvalidTokens,
+    /// The tokens asked for, times the model's work units per token, are more than can be counted.
+    TooMuchWork,
 }
 
 /// The job that a signed extrinsic would submit.

@@ -1,5 +1,7 @@
 //! BABE and GRANDPA, sessions, and what happens to those who equivocate.
 
+pub mod weights;
+
 use super::staking::{BondingDuration, MaxActiveValidators, MaxElectingVoters, SessionsPerEra};
 use crate::{
     constants::{
@@ -33,14 +35,12 @@ parameter_types! {
     pub const KeyDeposit: Balance = deposit(4, 192);
 }
 
-// The weights of BABE's and GRANDPA's reports are estimates, with RocksDB's costs: on ParityDB they
-// are too high, never too low.
 impl pallet_babe::Config for Runtime {
     type EpochDuration = EpochDuration;
     type ExpectedBlockTime = ExpectedBlockTime;
     type EpochChangeTrigger = pallet_babe::ExternalTrigger;
     type DisabledValidators = Session;
-    type WeightInfo = ();
+    type WeightInfo = weights::ParityDbEstimates;
     type MaxAuthorities = MaxActiveValidators;
     type MaxNominators = MaxElectingVoters;
     type KeyOwnerProof = sp_session::MembershipProof;
@@ -49,7 +49,7 @@ impl pallet_babe::Config for Runtime {
 
 impl pallet_grandpa::Config for Runtime {
     type RuntimeEvent = RuntimeEvent;
-    type WeightInfo = ();
+    type WeightInfo = weights::ParityDbEstimates;
     type MaxAuthorities = MaxActiveValidators;
     type MaxNominators = MaxElectingVoters;
     type MaxSetIdSessionEntries = MaxSetIdSessionEntries;

@@ -60,9 +60,11 @@ parameter_types! {
     pub const SessionsPerEra: SessionIndex = 6;
     /// Eras that a stake stays after it was unbonded: a week.
     pub const BondingDuration: EraIndex = 28;
-    /// Eras from an offence to its slash, in which the slash can be cancelled. Less than
-    /// `BondingDuration`, or the stake might be gone.
-    pub const SlashDeferDuration: EraIndex = 27;
+    /// Whole eras from an offence to its slash, in which the slash can be cancelled. The slash is taken
+    /// when the next era begins, and what was unbonded in the era of the offence can be withdrawn in
+    /// the last session before the era `BondingDuration` later. So this is two less, or the stake
+    /// might be gone.
+    pub const SlashDeferDuration: EraIndex = BondingDuration::get() - 2;
     /// Eras for which rewards can be claimed.
     pub const HistoryDepth: u32 = 84;
     /// Rewards in a year.

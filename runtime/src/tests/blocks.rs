@@ -1,18 +1,20 @@
 //! Whole blocks: a job from submission to payment, and randomness.
 
-use super::chain::{account, genesis, Chain};
+use super::chain::{account, events, genesis, Chain};
 use crate::{
     configs::money::TreasuryAccount,
     constants::{currency::ASY, time::EPOCH_DURATION},
     parameters::DEFAULT_MARKET,
     randomness::AuthorVrf,
-    Artifacts, Babe, Balances, ComputeMarket, Runtime, RuntimeCall, Session, System, Workers,
+    Artifacts, Babe, Balances, ComputeMarket, Runtime, RuntimeCall, RuntimeEvent, Session, System, Workers,
 };
 use assay_types::{
     api::runtime_decl_for_compute_api::ComputeApiV1, commitment, traits::DrawRandomness, BlobRef, JobSpec,
     ModelProfile, Outcome, Phase, Status,
 };
 use frame_support::BoundedVec;
+use pallet_compute_market::NextJobId;
+use pallet_transaction_payment::Event::TransactionFeePaid;
 use sp_core::H256;
 use sp_keyring::Sr25519Keyring;
 
@@ -158,15 +160,27 @@ fn job_submitted_in_a_batch_should_be_found_by_its_extrinsic() {
 #[test]
 fn refused_job_should_cost_its_fee_and_leave_nothing_on_hold() {
     let mut chain = Chain::development();
-    let issuance = chain.read(Balances::total_issuance);
+    let user = account(USER);
+    let (issuance, funds) = chain.read(|| (Balances::total_issuance(), Balances::free_balance(&user)));
     let results = chain.block(vec![(USER, submit())]);
     let unknown = pallet_compute_market::Error::<Runtime>::UnknownArtifact;
     assert_eq!(results, vec![Ok(Err(unknown.into()))]);
     chain.read(|| {
+        let fee = events().into_iter().find_map(|event| match event {
+            RuntimeEvent::TransactionPayment(TransactionFeePaid { who, actual_fee, tip }) => {
+                assert_eq!((who, tip), (user.clone(), 0));
+                Some(actual_fee)
+            }
+            _ => None,
+        });
+        let fee = fee.expect("a fee was paid");
+        assert!(fee > 0);
+        assert_eq!(Balances::free_balance(&user), funds - fee);
         assert_eq!(Runtime::failure_of(1).as_deref(), Some("ComputeMarket.UnknownArtifact"));
         assert_eq!(Runtime::failure_of(0), None);
-        assert_eq!(Balances::reserved_balance(account(USER)), 0);
+        assert_eq!(Balances::reserved_balance(&user), 0);
         assert!(ComputeMarket::info(0).is_none());
+        assert_eq!(NextJobId::<Runtime>::get(), 0);
         assert_eq!(Balances::total_issuance(), issuance);
     });
 }

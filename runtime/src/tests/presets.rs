@@ -159,17 +159,3 @@ fn runtime_should_have_its_pallets_in_order_and_no_sudo() {
     );
     assert!(!pallets.contains(&"Sudo"));
 }
-
-#[cfg(feature = "try-runtime")]
-#[test]
-fn presets_should_hold_every_invariant() {
-    use crate::{AllPalletsWithSystem, System};
-    use frame_support::traits::{TryState, TryStateSelect};
-
-    for id in preset_names() {
-        genesis(&id).execute_with(|| {
-            let now = System::block_number();
-            <AllPalletsWithSystem as TryState<crate::BlockNumber>>::try_state(now, TryStateSelect::All).unwrap();
-        });
-    }
-}

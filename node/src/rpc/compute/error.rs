@@ -44,7 +44,7 @@ const FAILED: i32 = 20_014;
 const UNKNOWN_JOB: i32 = 20_020;
 
 /// No estimate can be given. Data: `{reason}`, one of `unknownArtifact`, `artifactRetired`,
-/// `inputTooLarge`, `invalidTokens`.
+/// `inputTooLarge`, `invalidTokens`, `tooMuchWork`.
 const NO_ESTIMATE: i32 = 20_021;
 
 /// What a transaction waits for.
@@ -203,6 +203,7 @@ fn reason_name(reason: EstimateError) -> &'static str {
         EstimateError::ArtifactRetired => "artifactRetired",
         EstimateError::InputTooLarge => "inputTooLarge",
         EstimateError::InvalidTokens => "invalidTokens",
+        EstimateError::TooMuchWork => "tooMuchWork",
     }
 }
 

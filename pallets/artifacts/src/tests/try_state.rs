@@ -49,14 +49,29 @@ fn try_state_should_fail_when_a_package_has_no_artifact() {
 
 #[test]
 fn try_state_should_fail_when_the_hold_is_not_the_sum_of_deposits() {
-    let message = "what is on hold from an owner is not the sum of its deposits";
+    let message = "what is on hold from an account is not the sum of its deposits";
     let reason: RuntimeHoldReason = HoldReason::Registration.into();
     let more = || {
         assert_ok!(Balances::hold(&reason, &ALICE, 1));
+    };
+    let without_artifacts = || {
+        assert_ok!(Balances::hold(&reason, &BOB, 1));
     };
     let less = || {
         assert_ok!(Balances::release(&reason, &ALICE, 1, Precision::Exact));
     };
     assert_eq!(damaged(more), message);
+    assert_eq!(damaged(without_artifacts), message);
     assert_eq!(damaged(less), message);
+}
+
+#[test]
+fn try_state_should_fail_when_an_owner_has_no_account() {
+    let message = "an owner with deposits has no account";
+    let give_away = || {
+        crate::Artifacts::<Test>::mutate(0, |artifact| artifact.as_mut().unwrap().owner = PAUPER);
+        let reason = HoldReason::Registration.into();
+        assert_ok!(Balances::release(&reason, &ALICE, DEPOSIT, Precision::Exact));
+    };
+    assert_eq!(damaged(give_away), message);
 }

@@ -2,7 +2,7 @@
 //! the whole storage, holds included.)
 
 use crate::{mock::*, Error};
-use assay_types::{BlobRef, JobSpec, ModelProfile, Outcome};
+use assay_types::{BlobRef, JobSpec, Outcome};
 use frame_support::{assert_noop, assert_ok};
 use sp_core::H256;
 
@@ -149,23 +149,8 @@ fn submit_should_fail_when_tokens_do_not_fit() {
 #[test]
 fn submit_should_fail_when_the_work_overflows() {
     ExtBuilder::default().build_and_execute(|| {
-        let profile = ModelProfile {
-            units_per_token: u64::MAX / 2,
-            max_sequence: 16,
-            dimensions: 6,
-        };
-        let package = BlobRef {
-            hash: H256::repeat_byte(8),
-            size: 100,
-        };
-        assert_ok!(Artifacts::register_model(
-            RuntimeOrigin::signed(OWNER),
-            package,
-            H256::zero(),
-            profile,
-            0
-        ));
-        refused(JobSpec { artifact: 1, ..spec() }, MAX_FEE, Error::TooMuchWork);
+        let artifact = endless_model();
+        refused(JobSpec { artifact, ..spec() }, MAX_FEE, Error::TooMuchWork);
     });
 }
 

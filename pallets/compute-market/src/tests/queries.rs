@@ -138,6 +138,8 @@ fn estimate_should_say_why_there_is_none() {
             refused(JobSpec { sequences: 0, ..spec() }),
             EstimateError::InvalidTokens
         );
+        let artifact = endless_model();
+        assert_eq!(refused(JobSpec { artifact, ..spec() }), EstimateError::TooMuchWork);
         let mut large = spec();
         large.input.size = 1 << 40;
         assert_eq!(refused(large), EstimateError::InputTooLarge);

@@ -4,6 +4,7 @@
 mod bond_extra;
 mod candidates;
 mod chill;
+pub(crate) mod defensive;
 mod deregister;
 mod invariants;
 mod liveness;

@@ -35,6 +35,14 @@ fn try_state_should_fail_when_the_hold_is_not_the_bond() {
 }
 
 #[test]
+fn try_state_should_fail_when_a_bond_is_not_a_workers() {
+    let stray = || {
+        assert_ok!(Balances::hold(&HoldReason::Bond.into(), &CAROL, 1));
+    };
+    assert_eq!(damaged(stray), "a bond is on hold from somebody who is not a worker");
+}
+
+#[test]
 fn try_state_should_fail_when_more_is_locked_than_there_is() {
     let lock_all = || Locks::<Test>::insert(ALICE, frame_support::BoundedVec::truncate_from(vec![(1, MIN_BOND + 1)]));
     assert_eq!(damaged(lock_all), "more is locked of a worker's bond than there is");

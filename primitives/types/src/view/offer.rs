@@ -235,6 +235,7 @@ impl core::fmt::Display for EstimateError {
             Self::InvalidTokens => {
                 "expected at least one sequence, no more sequences than tokens, and no more tokens than the model takes"
             }
+            Self::TooMuchWork => "the work of so many tokens cannot be counted; expected fewer tokens",
         })
     }
 }
