@@ -115,7 +115,10 @@ impl Script {
         };
         match process.wait_before(self.end)? {
             Some(status) if status.success() => Ok(()),
-            Some(status) => bail!("{}.mjs failed ({status}):\n{}", self.name, self.printed()),
+            Some(status) => {
+                let printed = self.printed();
+                bail!("{}.mjs failed ({status}):\n{printed}", self.name)
+            }
             None => Err(self.too_long()),
         }
     }
@@ -124,11 +127,11 @@ impl Script {
     fn too_long(&mut self) -> Error {
         drop(self.process.take());
         let last = self.last.take().map_or("none".into(), |event| event.to_string());
+        let printed = self.printed();
+        let limit = LIMIT.as_secs();
         anyhow!(
-            "{}.mjs was not done after {} s; its last event: {last}; it printed:\n{}",
-            self.name,
-            LIMIT.as_secs(),
-            self.printed()
+            "{}.mjs was not done after {limit} s; its last event: {last}; it printed:\n{printed}",
+            self.name
         )
     }
 

@@ -3,7 +3,7 @@
 
 use anyhow::{bail, Context, Result};
 use std::{
-    io::{self, BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, Read},
     os::unix::process::CommandExt,
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::mpsc::{channel, Receiver, RecvTimeoutError},
@@ -69,8 +69,9 @@ pub fn run_seen(command: &mut Command, mut seen: impl FnMut(&str)) -> Result<()>
     let mut source = BufReader::new(child.stdout.take().expect("stdout is piped; qed"));
     let mut line = Vec::new();
     while source.read_until(b'\n', &mut line)? > 0 {
-        io::stdout().write_all(&line)?;
-        seen(&String::from_utf8_lossy(&line));
+        let text = String::from_utf8_lossy(&line);
+        print!("{text}");
+        seen(&text);
         line.clear();
     }
     let status = child.wait()?;
