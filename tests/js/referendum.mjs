@@ -11,7 +11,7 @@ const ASY = 10n ** 12n;
  * What voters vote with, of the 10,000,000 ASY that each of twelve accounts has. A vote takes a block and more, and on a
  * development chain a referendum that has enough support passes a few blocks later. So the first votes must not be enough,
  * though less support suffices with every block: four ayes of this are a fifth of all tokens, where a quarter
- * is asked for in the beginning and a fifth half a minute later.
+ * is asked for in the beginning and a fifth more than a minute later.
  */
 const STAKE = 6_000_000n * ASY;
 
