@@ -112,3 +112,20 @@ async fn cancel(context: &Context, id: JobId, finalized: bool) -> Result<(), Fai
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn job_whose_record_is_gone_should_be_json_like_other_jobs() {
+        let gone = Gone {
+            id: 3,
+            phase: PhaseView::Cancelled,
+        };
+        let json = serde_json::to_string(&gone).unwrap();
+        assert_eq!(json, r#"{"id":3,"phase":{"name":"cancelled"}}"#);
+    }
+}
