@@ -51,7 +51,7 @@ run(async (task) => {
 
   /** Checks that a call fails with the market's error `name`, changes nothing, and costs who signed it the fee alone. */
   const refused = async (name, call, pair) => {
-    const job = JSON.stringify(await view());
+    const before = JSON.stringify(await view());
     let error;
     try {
       await send(api, call, pair);
@@ -62,10 +62,11 @@ run(async (task) => {
       error = thrown;
     }
     expectEqual('error', error && `${error.pallet}.${error.name}`, `ComputeMarket.${name}`);
-    expectEqual(`the job after ${name}`, JSON.stringify(await view()), job);
+    expectEqual(`the job after ${name}`, JSON.stringify(await view()), before);
     const change = async (who) => {
-      const [before, after] = [await funds(api, who.address, await parent(api, error.block)), await funds(api, who.address, error.block)];
-      return { all: after.all - before.all, held: after.held - before.held };
+      const then = await funds(api, who.address, await parent(api, error.block));
+      const now = await funds(api, who.address, error.block);
+      return { all: now.all - then.all, held: now.held - then.held };
     };
     const signers = await change(pair);
     expectEqual(`change of what the signer has by ${name}`, signers.all, -(await feePaid(api, pair.address, error.block)));
