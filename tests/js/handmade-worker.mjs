@@ -2,11 +2,11 @@
 // description of the commitment in primitives/types. On the way it does what a worker must not do, and a
 // stranger does what only the worker may.
 //
-// Task: url, owner (of the model), cold, hot, submitter, stranger.
+// Task: url, owner (of the model), cold, hot, submitter, stranger: accounts that nothing else happens to.
 
 import { randomBytes } from 'node:crypto';
 import { blake2AsHex } from '@polkadot/util-crypto';
-import { blocks, connect, funds, key, send } from './lib/chain.mjs';
+import { blocks, connect, DispatchError, ENDED, feePaid, funds, key, parent, send } from './lib/chain.mjs';
 import { encodeTokens, hash } from './lib/blob.mjs';
 import { expectEqual, run, tell } from './lib/report.mjs';
 
@@ -36,32 +36,47 @@ run(async (task) => {
   const extrinsic = await api.tx.computeMarket.submit(spec, highestFee).signAsync(submitter);
   const job = (await api.rpc.compute.submitJob(extrinsic.toHex(), `0x${input.toString('hex')}`)).toNumber();
   const view = async () => (await api.rpc.compute.job(job)).toJSON();
-  const phase = async (...names) => {
+  const phase = async (name) => {
     for (;;) {
       const now = await view();
-      if (names.includes(now.phase.name)) {
+      if (now.phase.name === name) {
         return now;
+      }
+      if (ENDED.includes(now.phase.name)) {
+        throw new Error(`expected the job to become ${name}, but it is ${JSON.stringify(now.phase)}`);
       }
       await blocks(api, 1);
     }
   };
 
-  /** Checks that a call fails with the market's error `name` and changes neither the job nor the holds. */
+  /** Checks that a call fails with the market's error `name`, changes nothing, and costs who signed it the fee alone. */
   const refused = async (name, call, pair) => {
-    const before = await view();
-    const bond = (await funds(api, cold.address, await api.rpc.chain.getBlockHash())).held;
+    const before = JSON.stringify(await view());
+    let error;
     try {
       await send(api, call, pair);
-    } catch (error) {
-      expectEqual('error', `${error.pallet}.${error.name}`, `ComputeMarket.${name}`);
-      const after = await view();
-      expectEqual('held', after.held, before.held);
-      expectEqual('attempt', after.attempt, before.attempt);
-      expectEqual('bond', (await funds(api, cold.address, await api.rpc.chain.getBlockHash())).held, bond);
-      tell('refused', { error: error.name });
-      return;
+    } catch (thrown) {
+      if (!(thrown instanceof DispatchError)) {
+        throw thrown;
+      }
+      error = thrown;
     }
-    throw new Error(`expected ${name}, but it was accepted`);
+    expectEqual('error', error && `${error.pallet}.${error.name}`, `ComputeMarket.${name}`);
+    expectEqual(`the job after ${name}`, JSON.stringify(await view()), before);
+    const change = async (who) => {
+      const then = await funds(api, who.address, await parent(api, error.block));
+      const now = await funds(api, who.address, error.block);
+      return { all: now.all - then.all, held: now.held - then.held };
+    };
+    const signers = await change(pair);
+    expectEqual(`change of what the signer has by ${name}`, signers.all, -(await feePaid(api, pair.address, error.block)));
+    expectEqual(`change of what the signer has on hold by ${name}`, signers.held, 0n);
+    for (const [who, account] of Object.entries({ 'the worker': cold, 'the submitter': submitter })) {
+      const { all, held } = await change(account);
+      expectEqual(`change of what ${who} has by ${name}`, all, 0n);
+      expectEqual(`change of what ${who} has on hold by ${name}`, held, 0n);
+    }
+    tell('refused', { error: error.name });
   };
 
   const { attempt } = await phase('assigned');
@@ -77,11 +92,16 @@ run(async (task) => {
   const salt = randomBytes(32);
   const commitment = commit(api, { job, attempt, worker: cold, outcome, salt });
 
-  await refused('NotAssigned', api.tx.computeMarket.acknowledge(job), stranger);
-  await refused('WrongPhase', api.tx.computeMarket.commit(job, attempt, commitment), hot);
+  // At the same time: the worker must acknowledge in time
+  await Promise.all([
+    refused('NotAssigned', api.tx.computeMarket.acknowledge(job), stranger),
+    refused('WrongPhase', api.tx.computeMarket.commit(job, attempt, commitment), hot),
+  ]);
   await send(api, api.tx.computeMarket.acknowledge(job), hot);
-  await refused('NotAssigned', api.tx.computeMarket.commit(job, attempt, commitment), stranger);
-  await refused('WrongAttempt', api.tx.computeMarket.commit(job, attempt + 1, commitment), hot);
+  await Promise.all([
+    refused('NotAssigned', api.tx.computeMarket.commit(job, attempt, commitment), stranger),
+    refused('WrongAttempt', api.tx.computeMarket.commit(job, attempt + 1, commitment), hot),
+  ]);
   await send(api, api.tx.computeMarket.commit(job, attempt, commitment), hot);
 
   await phase('revealing');

@@ -6,3 +6,4 @@
 
 pub mod checked_runtime;
 pub mod network;
+pub mod reference;

@@ -35,10 +35,17 @@ impl<Network> Shared<Network> {
 
     /// Runs a test that goes on at the same time as others, and does not disturb them.
     pub fn test_beside_others(&self, test: impl FnOnce(&Network) -> Result<()>) {
-        let started = self
-            .started(&mut self.network.write().unwrap_or_else(PoisonError::into_inner))
-            .map(|_| ());
-        let network = self.network.read().unwrap_or_else(PoisonError::into_inner);
+        let read = || self.network.read().unwrap_or_else(PoisonError::into_inner);
+        let mut network = read();
+        let mut started = Ok(());
+        // To write is to wait for all others, so it is not done only to look
+        if network.is_none() {
+            drop(network);
+            let mut starting = self.network.write().unwrap_or_else(PoisonError::into_inner);
+            started = self.started(&mut starting).map(|_| ());
+            drop(starting);
+            network = read();
+        }
         self.report(started.and_then(|()| test(network.as_ref().context("the network has just been started")?)));
     }
 

@@ -8,10 +8,16 @@ use xtask::{
     localnet::{Chain, Node, Site},
 };
 
+/// Blocks in which the handmade worker must acknowledge its job: enough for the refusals that it tries before.
+const ACKNOWLEDGE_PERIOD: u32 = 40;
+
+// Tests run at the same time, so no account signs in two of them
+
 static NODE: Shared<Node> = Shared::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/clients"), start);
 
 fn start(site: &Site) -> Result<Node> {
-    let mut node = site.start_node("node", Chain::Development)?;
+    let chain = Chain::DevelopmentWith(&[("acknowledge_period", ACKNOWLEDGE_PERIOD)]);
+    let mut node = site.start_node("node", chain)?;
     node.wait_finalized(1)?;
     Ok(node)
 }
@@ -19,7 +25,18 @@ fn start(site: &Site) -> Result<Node> {
 #[test]
 fn polkadot_api_should_read_and_sign_without_warnings() {
     NODE.test_beside_others(|node| {
-        js::run("papi", &json!({ "url": node.rpc().url(), "key": "//Ferdie" }))?;
+        js::run("papi", &json!({ "url": node.rpc().url(), "key": "//Bob//stash" }))?;
+        Ok(())
+    });
+}
+
+#[test]
+fn signature_over_the_metadata_hash_should_be_taken_and_refused_when_the_hash_is_wrong() {
+    NODE.test_beside_others(|node| {
+        js::run(
+            "metadata-hash",
+            &json!({ "url": node.rpc().url(), "key": "//Alice//stash" }),
+        )?;
         Ok(())
     });
 }
@@ -33,7 +50,7 @@ fn handmade_worker_should_be_paid_and_strangers_and_false_reveals_refused() {
             "cold": "//Dave",
             "hot": "//Dave//hot",
             "submitter": "//Eve",
-            "stranger": "//Ferdie",
+            "stranger": "//Ferdie//stash",
         });
         let done = js::run("handmade-worker", &task)?;
         ensure!(done["payment"]["worker"] != "0", "the worker was paid nothing: {done}");

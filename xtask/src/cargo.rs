@@ -14,7 +14,7 @@ use std::{
     path::PathBuf,
     process::Command,
 };
-use xtask::{process, workspace};
+use xtask::{models, process, workspace};
 
 /// Arguments of every build.
 const ALIKE: [&str; 3] = ["--release", "--workspace", "--locked"];
@@ -23,6 +23,7 @@ const ALIKE: [&str; 3] = ["--release", "--workspace", "--locked"];
 #[derive(Debug)]
 pub(crate) struct Cargo {
     target_dir: PathBuf,
+    models: PathBuf,
     wasm_toolchain: Option<String>,
     _lock: File,
 }
@@ -42,6 +43,7 @@ impl Cargo {
         }
         let cargo = Self {
             target_dir,
+            models: models::dir()?,
             wasm_toolchain: machine.wasm_toolchain,
             _lock: lock,
         };
@@ -95,7 +97,9 @@ impl Cargo {
         command
             .arg(subcommand)
             .current_dir(workspace::root())
-            .env("CARGO_TARGET_DIR", &self.target_dir);
+            .env("CARGO_TARGET_DIR", &self.target_dir)
+            // Tests do not look for it as we do
+            .env(models::VARIABLE, &self.models);
         for (name, _) in env::vars_os() {
             if is_of_this_run(&name) {
                 command.env_remove(name);

@@ -1,20 +1,41 @@
 //! `cargo xtask test`: everything that CI runs.
 
-use crate::{cargo::Cargo, report::Report, setup};
+mod count;
+
+use crate::{cargo::Cargo, demo, report::Report, setup};
 use anyhow::{Context, Result};
-use xtask::js;
+use count::Count;
+use std::process::ExitCode;
+use xtask::{js, process};
 
 /// Tests of one program that run at the same time.
 const TEST_THREADS: &str = "4";
 
-/// Runs all checks; the first one that fails ends it.
-pub(crate) fn run(report: &Report) -> Result<()> {
+/// Runs all checks; the first one that fails ends it. The last line says how it went, and how many tests ran.
+pub(crate) fn run(report: &Report) -> ExitCode {
+    let mut count = Count::default();
+    let done = all(report, &mut count);
+    let after = report.elapsed();
+    match done {
+        Ok(()) => {
+            println!("\ntest result: ok. {count}; all checks passed in {}", after.trim());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            report.failed(&error);
+            println!("\ntest result: FAILED. {count}; a check failed after {}", after.trim());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn all(report: &Report, count: &mut Count) -> Result<()> {
     let machine = setup::run(report)?;
     let cargo = Cargo::new(report, machine)?;
     js::install(|line| report.say(line))?;
 
     report.step("Formatting");
-    xtask::process::run(cargo.command("fmt").args(["--all", "--check"]))
+    process::run(cargo.command("fmt").args(["--all", "--check"]))
         .context("the formatting differs from rustfmt's: `cargo fmt --all` mends it")?;
 
     report.step("Programs and tests: building");
@@ -25,13 +46,14 @@ pub(crate) fn run(report: &Report) -> Result<()> {
     report.step("Lints and documentation, warnings denied");
     cargo.workspace("clippy", &["--all-targets", "--", "-D", "warnings"])?;
     let mut doc = cargo.workspace_command("doc", &["--no-deps", "--document-private-items"]);
-    xtask::process::run(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
+    process::run(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
 
     report.step("Tests: units, pallets, the real runtime, the whole system");
     let mut test = cargo.workspace_command("test", &[]);
     // Whole-system tests wait for blocks more than they compute
-    xtask::process::run(test.env("RUST_TEST_THREADS", TEST_THREADS))?;
+    test.env("RUST_TEST_THREADS", TEST_THREADS);
+    process::run_seen(&mut test, |line| count.add(line))?;
 
-    println!("\ntest result: ok. All checks passed in {}.", report.elapsed().trim());
-    Ok(())
+    report.step("The demo, with what was built");
+    demo::run_built(report, &cargo)
 }

@@ -1,7 +1,10 @@
 //! `cargo xtask demo`: the whole path once, with real parts, from nothing to a paid inference and a vote.
 
+mod printed;
+
 use crate::{cargo::Cargo, report::Report, setup};
 use anyhow::{Context, Result};
+use printed::Printed;
 use serde_json::{json, Value};
 use std::{fs, path::Path, process::Command};
 use xtask::{
@@ -37,7 +40,11 @@ pub(crate) fn run(report: &Report) -> Result<()> {
 
     report.step("Building node, worker and client");
     cargo.build_programs()?;
+    run_built(report, &cargo)
+}
 
+/// Shows the whole path with the programs that have been built, and checks what was printed.
+pub(crate) fn run_built(report: &Report, cargo: &Cargo) -> Result<()> {
     let dir = cargo.target_dir().join("demo");
     if dir.exists() {
         fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))?;
@@ -80,9 +87,12 @@ fn show(report: &Report, site: &Site) -> Result<()> {
     call(report, &site.assay(&node, SUBMITTER, &arguments)?)?;
 
     report.step("A vote, with @polkadot/api");
-    vote(report, &node)?;
+    let votes = vote(report, &node)?;
 
     report.step("Stopping worker and node");
+    let printed = Printed::read(&report.said())?;
+    let job = node.rpc().call("compute_job", json!([printed.job]))?;
+    printed.compare(&job, votes)?;
     running.stop()?;
     node.stop()
 }
@@ -112,8 +122,8 @@ fn shown(command: &Command) -> String {
     format!("{program} {}", quoted.collect::<Vec<_>>().join(" "))
 }
 
-/// Has a referendum submitted and voted.
-fn vote(report: &Report, node: &Node) -> Result<()> {
+/// Has a referendum submitted and voted; returns the ayes and nays that it has on the chain, in ASY.
+fn vote(report: &Report, node: &Node) -> Result<(u64, u64)> {
     let task = json!({
         "url": node.rpc().url(),
         "proposer": "//Alice",
@@ -137,5 +147,6 @@ fn vote(report: &Report, node: &Node) -> Result<()> {
     report.say(&format!(
         "tally: {ayes} ASY aye, {nays} ASY nay; {support} of all tokens support it"
     ));
-    script.wait_for("done", |_| Ok(())).map(|_| ())
+    script.wait_for("done", |_| Ok(()))?;
+    Ok((ayes.parse()?, nays.parse()?))
 }

@@ -2,18 +2,22 @@
 
 use crate::{
     digest,
-    process::{self, Tied},
+    process::{self, Lines, Tied},
     workspace,
 };
-use anyhow::{bail, Context, Result};
+use anyhow::{anyhow, bail, Context, Error, Result};
 use serde_json::Value;
 use std::{
     fs,
-    io::{BufRead, BufReader},
     path::PathBuf,
-    process::{ChildStdout, Command, Stdio},
+    process::{Command, Stdio},
     thread::JoinHandle,
+    time::{Duration, Instant},
 };
+
+/// How long a script may take. It ends itself a little earlier, and says what it waited for (`LIMIT` in
+/// `tests/js/lib/report.mjs`).
+const LIMIT: Duration = Duration::from_secs(330);
 
 /// Written into `node_modules` after a complete installation: the digest of what was installed.
 const INSTALLED: &str = ".assay-installed";
@@ -43,9 +47,11 @@ pub fn install(say: impl Fn(&str)) -> Result<()> {
 #[derive(Debug)]
 pub struct Script {
     name: String,
-    process: Tied,
-    events: BufReader<ChildStdout>,
+    process: Option<Tied>,
+    lines: Lines,
     printed: Option<JoinHandle<String>>,
+    last: Option<Value>,
+    end: Instant,
 }
 
 impl Script {
@@ -61,26 +67,31 @@ impl Script {
             .arg(task.to_string())
             .current_dir(&dir);
         let mut process = Tied::spawn(&command, Stdio::piped(), Stdio::piped())?;
-        let events = BufReader::new(process.process.stdout.take().expect("stdout is piped; qed"));
+        let lines = Lines::of(process.process.stdout.take().expect("stdout is piped; qed"));
         let printed = process::collect(process.process.stderr.take().expect("stderr is piped; qed"));
         Ok(Self {
             name: name.into(),
-            process,
-            events,
+            process: Some(process),
+            lines,
             printed: Some(printed),
+            last: None,
+            end: Instant::now() + LIMIT,
         })
     }
 
     /// The next event the script tells of; none once it has ended well. An error, with what it
-    /// printed, if it failed.
+    /// printed, if it failed or took too long.
     pub fn next_event(&mut self) -> Result<Option<Value>> {
         loop {
-            let mut line = String::new();
-            if self.events.read_line(&mut line)? == 0 {
-                return self.end().map(|()| None);
-            }
+            let Ok(line) = self.lines.next_before(self.end) else {
+                return Err(self.too_long());
+            };
+            let Some(line) = line else {
+                return self.finish().map(|()| None);
+            };
             // Libraries may print too
             if let Ok(event @ Value::Object(_)) = serde_json::from_str(&line) {
+                self.last = Some(event.clone());
                 return Ok(Some(event));
             }
         }
@@ -97,17 +108,37 @@ impl Script {
         bail!("{}.mjs ended without `{name}`", self.name)
     }
 
-    fn end(&mut self) -> Result<()> {
-        let status = self.process.wait()?;
-        if !status.success() {
-            let printed = self
-                .printed
-                .take()
-                .and_then(|reader| reader.join().ok())
-                .unwrap_or_default();
-            bail!("{}.mjs failed ({status}):\n{}", self.name, printed.trim_end());
+    /// Waits until it has ended by itself; an error, with what it printed, if it failed.
+    fn finish(&mut self) -> Result<()> {
+        let Some(process) = &mut self.process else {
+            return Ok(());
+        };
+        match process.wait_before(self.end)? {
+            Some(status) if status.success() => Ok(()),
+            Some(status) => {
+                let printed = self.printed();
+                bail!("{}.mjs failed ({status}):\n{printed}", self.name)
+            }
+            None => Err(self.too_long()),
         }
-        Ok(())
+    }
+
+    /// Ends it, and says how far it was.
+    fn too_long(&mut self) -> Error {
+        drop(self.process.take());
+        let last = self.last.take().map_or("none".into(), |event| event.to_string());
+        let printed = self.printed();
+        let limit = LIMIT.as_secs();
+        anyhow!(
+            "{}.mjs was not done after {limit} s; its last event: {last}; it printed:\n{printed}",
+            self.name
+        )
+    }
+
+    /// What it wrote to standard error, once it has ended.
+    fn printed(&mut self) -> String {
+        let printed = self.printed.take().and_then(|reader| reader.join().ok());
+        printed.unwrap_or_default().trim_end().to_string()
     }
 }
 
@@ -115,6 +146,6 @@ impl Script {
 pub fn run(name: &str, task: &Value) -> Result<Value> {
     let mut script = Script::start(name, task)?;
     let done = script.wait_for("done", |_| Ok(()))?;
-    script.end()?;
+    script.finish()?;
     Ok(done)
 }

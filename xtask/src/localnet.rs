@@ -2,11 +2,11 @@
 
 use crate::{
     daemon::Daemon,
-    net::{free_port, Rpc},
+    net::{self, free_port, Rpc},
     process,
     workspace::Binaries,
 };
-use anyhow::{Context, Result};
+use anyhow::{ensure, Context, Result};
 use serde_json::{json, Value};
 use std::{
     fs,
@@ -42,6 +42,38 @@ pub fn output(command: &Command) -> Result<String> {
     process::output_within(command, CALL)
 }
 
+/// Metrics in Prometheus' text format, as `port` of this machine serves them.
+fn metrics(port: u16) -> Result<String> {
+    let response = net::http(port, "GET", "/metrics", b"")?;
+    ensure!(
+        response.status == 200,
+        "metrics: HTTP status {}, expected 200",
+        response.status
+    );
+    String::from_utf8(response.body).context("metrics are not UTF-8")
+}
+
+/// The value of `series`, a metric's name with its labels, in such metrics. Labels that are the same in all of a
+/// program's metrics are not compared.
+pub fn metric(metrics: &str, series: &str) -> Option<f64> {
+    let (name, labels) = series.split_once('{').unwrap_or((series, ""));
+    let labels: Vec<_> = labels
+        .trim_end_matches('}')
+        .split(',')
+        .filter(|label| !label.is_empty())
+        .collect();
+    let is_it = |key: &str| {
+        let (got, all) = key.split_once('{').unwrap_or((key, ""));
+        let all: Vec<_> = all.trim_end_matches('}').split(',').collect();
+        got == name && labels.iter().all(|label| all.contains(label))
+    };
+    let lines = metrics.lines().filter(|line| !line.starts_with('#'));
+    let mut values = lines.filter_map(|line| line.rsplit_once(' '));
+    values
+        .find(|(key, _)| is_it(key))
+        .and_then(|(_, value)| value.parse().ok())
+}
+
 /// A chain that nodes can be started for.
 #[derive(Clone, Copy, Debug)]
 pub enum Chain<'a> {
@@ -56,6 +88,13 @@ pub enum Chain<'a> {
         validator: &'a str,
         /// Another node.
         bootnode: Option<&'a Node>,
+    },
+    /// The preset `local_testnet`, followed by a node that is no validator.
+    LocalTestnetFollower {
+        /// How it gets the chain: `full`, `warp`.
+        sync: &'a str,
+        /// Other nodes. Warp sync asks for three.
+        bootnodes: &'a [&'a Node],
     },
 }
 
@@ -83,18 +122,27 @@ impl Site {
         self.binaries.path(name)
     }
 
-    /// Starts a node and waits until it answers.
+    /// Starts a node and waits until it answers. If it does not get so far, it is tried once more on other ports:
+    /// another program may have taken one of them in between.
     pub fn start_node(&self, name: &str, chain: Chain<'_>) -> Result<Node> {
+        self.try_start_node(name, chain).or_else(|error| {
+            eprintln!("{name} is started again on other ports: {error:#}");
+            self.try_start_node(name, chain)
+        })
+    }
+
+    fn try_start_node(&self, name: &str, chain: Chain<'_>) -> Result<Node> {
         let base = self.dir.join(name);
         let blobs = base.join("blobs");
         let (rpc, p2p, blob_port) = (Rpc { port: free_port()? }, free_port()?, free_port()?);
+        let metrics_port = free_port()?;
         let mut arguments = vec![
             format!("--base-path={}", base.display()),
             format!("--rpc-port={}", rpc.port),
             format!("--listen-addr=/ip4/127.0.0.1/tcp/{p2p}"),
             format!("--blob-dir={}", blobs.display()),
             format!("--blob-listen=127.0.0.1:{blob_port}"),
-            "--no-prometheus".into(),
+            format!("--prometheus-port={metrics_port}"),
             "--no-telemetry".into(),
             // Another network on this machine has the same genesis, and would be found
             "--no-mdns".into(),
@@ -114,17 +162,31 @@ impl Site {
                     arguments.push(format!("--bootnodes={}", node.address()?));
                 }
             }
+            Chain::LocalTestnetFollower { sync, bootnodes } => {
+                arguments.extend(["--chain=local".into(), format!("--sync={sync}")]);
+                for node in bootnodes {
+                    arguments.push(format!("--bootnodes={}", node.address()?));
+                }
+            }
         }
         let mut command = Command::new(self.program("assay-node")?);
         let mut daemon = Daemon::start(name, command.args(arguments), &self.logs())?;
-        daemon.wait_for("answer to JSON-RPC", NODE_START, || {
-            rpc.call("system_health", json!([])).ok()
-        })?;
+        daemon.wait_for(
+            "answer to JSON-RPC by a node that listens where it was told to",
+            NODE_START,
+            || {
+                // A node whose port for JSON-RPC is taken goes to another one, and somebody else would answer here
+                let addresses = rpc.call("system_localListenAddresses", json!([])).ok()?;
+                let listens = |address: &Value| address.as_str().is_some_and(|at| at.contains(&format!("/tcp/{p2p}/")));
+                addresses.as_array()?.iter().any(listens).then_some(())
+            },
+        )?;
         Ok(Node {
             daemon,
             rpc,
             p2p,
             blob_port,
+            metrics_port,
             blobs,
         })
     }
@@ -175,7 +237,7 @@ impl Site {
     /// A worker that signs with `hot_key`, computes `models` and fetches blobs from `node`. Nothing is
     /// started yet.
     pub fn worker(&self, name: &str, hot_key: &str, node: &Node, models: &[u32]) -> Result<Worker> {
-        let port = free_port()?;
+        let (port, metrics_port) = (free_port()?, free_port()?);
         let models: Vec<_> = models.iter().map(u32::to_string).collect();
         let configuration = vec![
             format!("--node={}", node.rpc().url()),
@@ -185,13 +247,14 @@ impl Site {
             format!("--blob-listen=127.0.0.1:{port}"),
             format!("--endpoint=http://127.0.0.1:{port}"),
             format!("--models={}", models.join(",")),
-            "--metrics=off".into(),
+            format!("--metrics=127.0.0.1:{metrics_port}"),
         ];
         Ok(Worker {
             name: name.into(),
             program: self.program("assay-worker")?,
             logs: self.logs(),
             configuration,
+            metrics_port,
         })
     }
 }
@@ -203,6 +266,7 @@ pub struct Worker {
     program: PathBuf,
     logs: PathBuf,
     configuration: Vec<String>,
+    metrics_port: u16,
 }
 
 impl Worker {
@@ -230,6 +294,11 @@ impl Worker {
         output(&self.command(&arguments))
     }
 
+    /// The metrics that it serves while it runs.
+    pub fn metrics(&self) -> Result<String> {
+        metrics(self.metrics_port)
+    }
+
     /// Starts it.
     pub fn start(&self) -> Result<Daemon> {
         Daemon::start(&self.name, &self.command(&["run"]), &self.logs)
@@ -253,6 +322,7 @@ pub struct Node {
     rpc: Rpc,
     p2p: u16,
     blob_port: u16,
+    metrics_port: u16,
     blobs: PathBuf,
 }
 
@@ -260,6 +330,11 @@ impl Node {
     /// Its JSON-RPC.
     pub fn rpc(&self) -> Rpc {
         self.rpc
+    }
+
+    /// The metrics that it serves.
+    pub fn metrics(&self) -> Result<String> {
+        metrics(self.metrics_port)
     }
 
     /// The folder of blobs that it serves.
@@ -297,5 +372,19 @@ impl Node {
                 rpc.finalized().ok().filter(|finalized| *finalized >= number)
             })?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metric_should_be_found_by_name_and_labels() {
+        let metrics = "# HELP height Blocks\nheight{status=\"best\",chain=\"local\"} 7\n\
+                       height{status=\"finalized\",chain=\"local\"} 5\nheight_total 1.5\n";
+        assert_eq!(metric(metrics, "height{status=\"finalized\"}"), Some(5.0));
+        assert_eq!(metric(metrics, "height_total"), Some(1.5));
+        assert_eq!(metric(metrics, "height{status=\"none\"}"), None);
     }
 }

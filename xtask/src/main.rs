@@ -36,13 +36,13 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Setup => setup::run(&report).map(|_| ()),
         Command::Demo => demo::run(&report),
-        Command::Test => checks::run(&report),
+        Command::Test => return checks::run(&report),
         Command::Weights => measure::run(&report),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("\nerror, after {}: {error:#}", report.elapsed().trim());
+            report.failed(&error);
             ExitCode::FAILURE
         }
     }

@@ -36,9 +36,12 @@ const MINILM_FILES: [(&str, &str, &str); 3] = [
 /// Written last, so that an interrupted download is not taken for a model.
 const COMPLETE: &str = ".complete";
 
+/// Names the folder of models to every program that xtask starts.
+pub const VARIABLE: &str = "ASSAY_MODELS";
+
 /// Where models are kept: `ASSAY_MODELS`, or a folder in the user's cache.
 pub fn dir() -> Result<PathBuf> {
-    match env::var_os("ASSAY_MODELS") {
+    match env::var_os(VARIABLE) {
         Some(dir) if !dir.is_empty() => Ok(std::path::absolute(PathBuf::from(dir))?),
         _ => Ok(workspace::cache_dir()?.join("models")),
     }
@@ -70,7 +73,7 @@ pub fn fetch_minilm(say: impl Fn(&str)) -> Result<PathBuf> {
     match script.filter(|script| script.is_file()) {
         Some(script) => {
             say(&format!("model: fetching with {}", script.display()));
-            process::run(Command::new(script).arg(MINILM))?;
+            process::run(Command::new(script).arg(MINILM).env(VARIABLE, dir()?))?;
         }
         None => {
             say(&format!(

@@ -4,8 +4,11 @@ use anyhow::{bail, ensure, Context, Result};
 use serde_json::{json, Value};
 use std::{
     collections::BTreeSet,
+    fs,
     io::{Read, Write},
     net::{Ipv4Addr, TcpListener, TcpStream},
+    ops::Range,
+    process,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -13,16 +16,34 @@ use std::{
 /// How long a local server may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A port of this machine that nobody listens on now, and that this process has not given out yet.
+/// Where Linux says from which ports it takes those of outgoing connections: lowest and highest.
+const OUTGOING: &str = "/proc/sys/net/ipv4/ip_local_port_range";
+
+/// The lowest port that is given out.
+const FIRST_PORT: u16 = 10_000;
+
+/// A port of this machine that nobody listens on now, and that this process has not given out yet. It is not one that
+/// an outgoing connection may be given before whoever asked has begun to listen.
 pub fn free_port() -> Result<u16> {
     static GIVEN_OUT: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     let mut given_out = GIVEN_OUT.lock().unwrap_or_else(PoisonError::into_inner);
-    loop {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port on 127.0.0.1")?;
-        let port = listener.local_addr()?.port();
-        if given_out.insert(port) {
-            return Ok(port);
-        }
+    let ports = ports_below(&fs::read_to_string(OUTGOING).unwrap_or_default());
+    let is_free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+    // Another process that does the same begins elsewhere
+    let begin = process::id() as usize * 101 % ports.len();
+    let mut all = ports.clone().skip(begin).chain(ports.take(begin));
+    let port = all.find(|port| !given_out.contains(port) && is_free(*port));
+    let port = port.context("no free port on 127.0.0.1")?;
+    given_out.insert(port);
+    Ok(port)
+}
+
+/// The ports that may be given out, where outgoing connections have the range `outgoing`. All are, where that leaves none.
+fn ports_below(outgoing: &str) -> Range<u16> {
+    let lowest = outgoing.split_whitespace().next().and_then(|port| port.parse().ok());
+    match lowest {
+        Some(lowest) if lowest > FIRST_PORT => FIRST_PORT..lowest,
+        _ => FIRST_PORT..u16::MAX,
     }
 }
 
@@ -118,6 +139,23 @@ impl Rpc {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn ports_should_be_below_those_of_outgoing_connections_where_there_are_any() {
+        assert_eq!(ports_below("32768\t60999\n"), FIRST_PORT..32768);
+        assert_eq!(ports_below("1024 65535"), FIRST_PORT..u16::MAX);
+        assert_eq!(ports_below(""), FIRST_PORT..u16::MAX);
+    }
+
+    #[test]
+    fn port_should_be_given_out_once_and_not_when_somebody_listens() {
+        let ports: BTreeSet<_> = (0..20).map(|_| free_port().unwrap()).collect();
+        assert_eq!(ports.len(), 20);
+        let next = ports.last().unwrap() + 1;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, next));
+        assert_ne!(free_port().unwrap(), next);
+        drop(listener);
+    }
 
     #[test]
     fn answer_should_be_split_into_status_and_body() {

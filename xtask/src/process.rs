@@ -3,9 +3,10 @@
 
 use anyhow::{bail, Context, Result};
 use std::{
-    io::Read,
+    io::{BufRead, BufReader, Read},
     os::unix::process::CommandExt,
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
+    sync::mpsc::{channel, Receiver, RecvTimeoutError},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -58,6 +59,28 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Runs `command` with our output and hands each line of its standard output to `seen` as well; an error if
+/// it fails.
+pub fn run_seen(command: &mut Command, mut seen: impl FnMut(&str)) -> Result<()> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start `{}`", display(command)))?;
+    let mut source = BufReader::new(child.stdout.take().expect("stdout is piped; qed"));
+    let mut line = Vec::new();
+    while source.read_until(b'\n', &mut line)? > 0 {
+        let text = String::from_utf8_lossy(&line);
+        print!("{text}");
+        seen(&text);
+        line.clear();
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        bail!("`{}` failed ({status})", display(command));
+    }
+    Ok(())
+}
+
 /// Runs `command` quietly and returns its output; an error, with what it printed, if it fails.
 pub fn output(command: &mut Command) -> Result<String> {
     let output = command
@@ -81,36 +104,79 @@ pub fn succeeds(command: &mut Command) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// Runs `command`, which may hang, for `limit` at most, and returns what it printed to standard
-/// output. An error carries all that it printed.
-pub fn output_within(command: &Command, limit: Duration) -> Result<String> {
+/// How a program ended, and what it printed.
+#[derive(Debug)]
+pub struct Finished {
+    /// With which code.
+    pub status: ExitStatus,
+    /// What it printed to standard output.
+    pub stdout: String,
+    /// What it printed to standard error.
+    pub stderr: String,
+}
+
+/// Runs `command`, which may hang, for `limit` at most. An error, with all that it printed, if it is not
+/// done by then.
+pub fn finish_within(command: &Command, limit: Duration) -> Result<Finished> {
     let mut child = Tied::spawn(command, Stdio::piped(), Stdio::piped())?;
     let stdout = collect(child.process.stdout.take().expect("stdout is piped; qed"));
     let stderr = collect(child.process.stderr.take().expect("stderr is piped; qed"));
-    let end = Instant::now() + limit;
-    let ended = loop {
-        match child.ended()? {
-            Some(status) => break Some(status),
-            None if Instant::now() > end => break None,
-            None => thread::sleep(POLL),
-        }
-    };
+    let ended = child.wait_before(Instant::now() + limit)?;
+    drop(child);
     let text = |reader: JoinHandle<String>| reader.join().unwrap_or_default();
+    let (stdout, stderr) = (text(stdout), text(stderr));
     match ended {
-        Some(status) if status.success() => Ok(text(stdout)),
-        Some(status) => {
-            let printed = text(stdout) + &text(stderr);
-            bail!("`{}` failed ({status}):\n{}", display(command), printed.trim_end())
-        }
-        None => {
-            drop(child);
-            let printed = text(stdout) + &text(stderr);
-            bail!(
-                "`{}` was not done after {} s:\n{}",
-                display(command),
-                limit.as_secs(),
-                printed.trim_end()
-            )
+        Some(status) => Ok(Finished { status, stdout, stderr }),
+        None => bail!(
+            "`{}` was not done after {} s:\n{}",
+            display(command),
+            limit.as_secs(),
+            (stdout + &stderr).trim_end()
+        ),
+    }
+}
+
+/// Runs `command`, which may hang, for `limit` at most, and returns what it printed to standard
+/// output. An error carries all that it printed.
+pub fn output_within(command: &Command, limit: Duration) -> Result<String> {
+    let Finished { status, stdout, stderr } = finish_within(command, limit)?;
+    if !status.success() {
+        let printed = stdout + &stderr;
+        bail!("`{}` failed ({status}):\n{}", display(command), printed.trim_end());
+    }
+    Ok(stdout)
+}
+
+/// Lines of what a process prints, read beside us, so that none is waited for without limit.
+#[derive(Debug)]
+pub struct Lines(Receiver<String>);
+
+/// There was no line in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLate;
+
+impl Lines {
+    /// Those of `source`.
+    pub fn of(source: impl Read + Send + 'static) -> Self {
+        let (sender, receiver) = channel();
+        thread::spawn(move || {
+            let mut lines = BufReader::new(source).lines();
+            // Ends with the source, or when nobody wants more
+            while let Some(Ok(line)) = lines.next() {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Self(receiver)
+    }
+
+    /// The next one, waited for until `end`; none when there are no more.
+    pub fn next_before(&mut self, end: Instant) -> Result<Option<String>, TooLate> {
+        match self.0.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            Ok(line) => Ok(Some(line)),
+            Err(RecvTimeoutError::Disconnected) => Ok(None),
+            Err(RecvTimeoutError::Timeout) => Err(TooLate),
         }
     }
 }
@@ -167,14 +233,14 @@ impl Tied {
         Ok(self.process.try_wait()?)
     }
 
-    /// Waits until it has ended by itself.
-    pub fn wait(&mut self) -> Result<ExitStatus> {
+    /// How it ended by itself, waited for until `end`; none if it has not by then.
+    pub fn wait_before(&mut self, end: Instant) -> Result<Option<ExitStatus>> {
         // `Child::wait` would close its standard input, and so end it
         loop {
-            if let Some(status) = self.ended()? {
-                return Ok(status);
+            match self.ended()? {
+                None if Instant::now() < end => thread::sleep(POLL),
+                ended => return Ok(ended),
             }
-            thread::sleep(POLL);
         }
     }
 
@@ -197,5 +263,52 @@ impl Drop for Tied {
     fn drop(&mut self) {
         // Nobody is left to be told of a failure to wait
         let _ = self.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[test]
+    fn lines_should_be_handed_on_when_a_program_runs_and_its_failure_reported() {
+        let mut seen = Vec::new();
+        run_seen(&mut shell("echo one; echo two"), |line| seen.push(line.to_string())).unwrap();
+        assert_eq!(seen, ["one\n", "two\n"]);
+        assert!(run_seen(&mut shell("exit 3"), |_| ()).is_err());
+    }
+
+    #[test]
+    fn code_and_output_should_be_told_when_a_program_fails() {
+        let finished = finish_within(&shell("echo out; echo err >&2; exit 4"), Duration::from_secs(10)).unwrap();
+        assert_eq!(finished.status.code(), Some(4));
+        assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("out\n", "err\n"));
+    }
+
+    #[test]
+    fn program_should_be_ended_when_it_takes_too_long() {
+        let error = finish_within(&shell("echo begun; exec sleep 60"), Duration::from_millis(200)).unwrap_err();
+        assert!(error.to_string().contains("begun"), "{error}");
+    }
+
+    #[test]
+    fn line_should_not_be_waited_for_when_its_time_is_over() {
+        let mut child = Tied::spawn(&shell("echo one; exec sleep 60"), Stdio::piped(), Stdio::null()).unwrap();
+        let mut lines = Lines::of(child.process.stdout.take().unwrap());
+        let soon = || Instant::now() + Duration::from_secs(10);
+        assert_eq!(lines.next_before(soon()), Ok(Some("one".into())));
+        assert_eq!(
+            lines.next_before(Instant::now() + Duration::from_millis(50)),
+            Err(TooLate)
+        );
+        drop(child);
+        assert_eq!(lines.next_before(soon()), Ok(None));
     }
 }

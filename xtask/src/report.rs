@@ -1,12 +1,16 @@
 //! What a command says while it works: numbered steps with the time since the start.
 
-use std::{cell::Cell, time::Instant};
+use std::{
+    cell::{Cell, RefCell},
+    time::Instant,
+};
 
 /// Prints steps and what happens in them.
 #[derive(Debug)]
 pub(crate) struct Report {
     start: Instant,
     steps: Cell<u32>,
+    said: RefCell<String>,
 }
 
 impl Report {
@@ -15,6 +19,7 @@ impl Report {
         Self {
             start: Instant::now(),
             steps: Cell::new(0),
+            said: RefCell::default(),
         }
     }
 
@@ -28,7 +33,18 @@ impl Report {
     pub(crate) fn say(&self, text: &str) {
         for line in text.lines() {
             println!("        {line}");
+            *self.said.borrow_mut() += &format!("{line}\n");
         }
+    }
+
+    /// Everything that was said within steps so far.
+    pub(crate) fn said(&self) -> String {
+        self.said.borrow().clone()
+    }
+
+    /// Tells why all ended before its time.
+    pub(crate) fn failed(&self, error: &anyhow::Error) {
+        eprintln!("\nerror, after {}: {error:#}", self.elapsed().trim());
     }
 
     /// Time since the start, as minutes and seconds.

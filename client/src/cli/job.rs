@@ -1,15 +1,16 @@
 //! `assay job`: shows, watches and cancels a job.
 
-use super::{context::Context, failure::Failure, output, render, request::ended_badly};
+use super::{context::Context, failure::Failure, render, request::ended_badly};
 use assay_client::{
     chain::{calls, Until},
     inference::{self, InferenceError},
 };
 use assay_types::{
-    view::{JobUpdate, JobView},
+    view::{JobUpdate, JobView, PhaseView},
     JobId, Phase,
 };
 use clap::{Args, Subcommand};
+use serde::Serialize;
 
 /// Shows, watches or cancels a job
 #[derive(Debug, Args)]
@@ -41,6 +42,13 @@ enum Action {
         #[arg(long)]
         finalized: bool,
     },
+}
+
+/// What `--json` prints of a job whose record is gone: of a [`JobView`], what is still known.
+#[derive(Serialize)]
+struct Gone {
+    id: JobId,
+    phase: PhaseView,
 }
 
 impl Job {
@@ -95,6 +103,29 @@ async fn cancel(context: &Context, id: JobId, finalized: bool) -> Result<(), Fai
     match block.job(id).await? {
         Some(job) => context.print(&JobView::at(job, block.number), render::job),
         // Records of cancelled jobs need not be kept.
-        None => output::line(&format!("job {id} is cancelled")),
+        None => context.print(
+            &Gone {
+                id,
+                phase: PhaseView::Cancelled,
+            },
+            |gone| format!("job {} is {}", gone.id, gone.phase.name()),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn job_whose_record_is_gone_should_be_json_like_other_jobs() {
+        let gone = Gone {
+            id: 3,
+            phase: PhaseView::Cancelled,
+        };
+        let json = serde_json::to_string(&gone).unwrap();
+        assert_eq!(json, r#"{"id":3,"phase":{"name":"cancelled"}}"#);
     }
 }

@@ -34,6 +34,14 @@ export function cosine(a, b) {
   return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
 }
 
+/** The largest absolute difference between two vectors in one place. */
+export function largestDifference(a, b) {
+  if (a.length !== b.length) {
+    throw new Error(`vectors of ${a.length} and ${b.length} numbers`);
+  }
+  return a.reduce((largest, value, index) => Math.max(largest, Math.abs(value - b[index])), 0);
+}
+
 /** Fetches a blob from whoever serves it, and checks it. */
 export async function fetchBlob(base, expected) {
   const url = `${base.replace(/\/$/, '')}/${expected.slice(2)}`;

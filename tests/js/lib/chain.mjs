@@ -63,7 +63,7 @@ export function key(uri) {
   return new Keyring({ type: 'sr25519', ss58Format: 42 }).addFromUri(uri);
 }
 
-/** An error of a pallet, by the name that its metadata gives. */
+/** An error of a pallet, by the name that its metadata gives, and the block of the call that failed by it. */
 export class DispatchError extends Error {}
 
 function named(api, error) {
@@ -79,15 +79,18 @@ function named(api, error) {
 
 const pallet = (section) => section[0].toUpperCase() + section.slice(1);
 
-/** Signs and submits a call; resolves with its block and events once it is in one, rejects if it failed. */
-export function send(api, call, pair) {
+/**
+ * Signs and submits a call; resolves with its block and events once it is in one. Rejects if it failed, with a
+ * `DispatchError` that has the block too.
+ */
+export function send(api, call, pair, options = {}) {
   return new Promise((resolve, reject) => {
     let stop = () => {};
     call
-      .signAndSend(pair, ({ status, events, dispatchError, isError }) => {
+      .signAndSend(pair, options, ({ status, events, dispatchError, isError }) => {
         if (dispatchError) {
           stop();
-          reject(named(api, dispatchError));
+          reject(Object.assign(named(api, dispatchError), { block: (status.isFinalized ? status.asFinalized : status.asInBlock).toHex() }));
         } else if (isError) {
           stop();
           reject(new Error(`the transaction was not included: ${status.type}`));
@@ -108,6 +111,11 @@ export async function funds(api, account, block) {
   return { free: data.free.toBigInt(), held: data.reserved.toBigInt(), all: data.free.toBigInt() + data.reserved.toBigInt() };
 }
 
+/** The block before `block`. */
+export async function parent(api, block) {
+  return (await api.rpc.chain.getHeader(block)).parentHash.toHex();
+}
+
 /** What the transaction that `account` paid for in `block` cost it. */
 export async function feePaid(api, account, block) {
   const events = await (await api.at(block)).query.system.events();
@@ -121,6 +129,9 @@ export async function feePaid(api, account, block) {
   }
   return paid[0];
 }
+
+/** Phases in which nothing more happens to a job. */
+export const ENDED = ['settled', 'failed', 'cancelled', 'expired'];
 
 /** Waits for the best chain to grow by `count` blocks. */
 export function blocks(api, count) {
