@@ -25,7 +25,15 @@ pub(crate) fn run(report: &Report) -> Result<Machine> {
     rust::ensure(report)?;
     let wasm_toolchain = wasm::ensure(report)?;
     models::fetch_minilm(|line| report.say(line))?;
+    fetch_test_models(report)?;
     Ok(Machine { wasm_toolchain })
+}
+
+fn fetch_test_models(report: &Report) -> Result<()> {
+    if !models::are_there_for_tests() {
+        packages::ensure_pip(report)?;
+    }
+    models::fetch_for_tests(|line| report.say(line))
 }
 
 /// Makes the C library there that reads C headers, which the measuring program's database needs to

@@ -44,10 +44,25 @@ const TOOLS: [Tool; 4] = [
     },
 ];
 
+const PIP: Tool = Tool {
+    name: "Python 3 with pip (models of the tests)",
+    packages: &["python3-pip"],
+    present: || succeeds(Command::new("python3").args(["-m", "pip", "--version"])),
+};
+
 /// Installs the tools that are missing.
 pub(crate) fn ensure_tools(report: &Report) -> Result<()> {
-    let missing: Vec<_> = TOOLS.iter().filter(|tool| !(tool.present)()).collect();
-    for tool in &TOOLS {
+    ensure_all(report, &TOOLS)
+}
+
+/// Installs Python's package manager, if it is missing.
+pub(crate) fn ensure_pip(report: &Report) -> Result<()> {
+    ensure_all(report, &[PIP])
+}
+
+fn ensure_all(report: &Report, tools: &[Tool]) -> Result<()> {
+    let missing: Vec<_> = tools.iter().filter(|tool| !(tool.present)()).collect();
+    for tool in tools {
         let state = if missing.iter().any(|lacking| lacking.name == tool.name) {
             "missing"
         } else {
