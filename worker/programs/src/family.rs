@@ -1,7 +1,9 @@
 //! Families of models.
 
 pub mod bert;
+pub mod conv;
 pub mod decoder;
+pub mod mlp;
 
 use assay_exact::product::Class;
 
