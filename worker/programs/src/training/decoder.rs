@@ -156,8 +156,12 @@ impl Decoder {
             .weight("rotary.frequencies", DType::U64, &[fixed(self.heads.dimension / 2)]);
         let table = network.matrix(spec("model.embed_tokens.weight"), trains);
         let layers = (0..self.layers)
-            .map(|layer| self.declare(network, &format!("model.layers.{layer}"), adapters))
+            .map(|layer| {
+                network.next_group();
+                self.declare(network, &format!("model.layers.{layer}"), adapters)
+            })
             .collect();
+        network.next_group();
         let norm = self.declare_norm(network, "model.norm", trains);
         let matrix = if self.tied {
             table

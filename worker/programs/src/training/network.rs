@@ -55,6 +55,8 @@ enum Stored {
 pub(super) struct Declared {
     pub(super) spec: ParameterSpec,
     stored: Stored,
+    /// The group that it was declared in.
+    pub(super) group: usize,
     /// If it trains.
     pub(super) state: Option<Tensor>,
     pub(super) gradient: Option<Tensor>,
@@ -69,7 +71,8 @@ pub struct Network {
     storage: Storage,
     /// The number of steps before this one, F32 `[]`, if it trains.
     pub(super) step: Option<Tensor>,
-    pub(super) parameters: Vec<Declared>,
+    parameters: Vec<Declared>,
+    group: usize,
 }
 
 /// Dimensions of a parameter.
@@ -88,7 +91,14 @@ impl Network {
             storage,
             step,
             parameters: Vec::new(),
+            group: 0,
         }
+    }
+
+    /// Begins a group of parameters, usually those of a layer. The norms of a group's gradients are a segment, and so are its
+    /// updates; groups that are alike cost little in the program's encoding.
+    pub fn next_group(&mut self) {
+        self.group += 1;
     }
 
     /// Declares a matrix, or several, that trains if `trains`. As the package has it: a weight of its name (and one of its
@@ -119,6 +129,7 @@ impl Network {
         self.parameters.push(Declared {
             spec,
             stored,
+            group: self.group,
             state,
             gradient: None,
         });
@@ -130,9 +141,12 @@ impl Network {
         self.state(parameter).is_some()
     }
 
-    /// The parameter that was declared as number `at`.
-    pub(super) fn numbered(at: usize) -> Parameter {
-        Parameter(at)
+    /// All parameters in the order in which they were declared.
+    pub(super) fn declared(&self) -> impl Iterator<Item = (Parameter, &Declared)> {
+        self.parameters
+            .iter()
+            .enumerate()
+            .map(|(at, declared)| (Parameter(at), declared))
     }
 
     /// The state that a parameter is, if it trains.

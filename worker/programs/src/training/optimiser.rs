@@ -12,8 +12,20 @@ use assay_exact::{
     tensor::DType,
 };
 
-/// Parameters whose norms or updates are disputed together.
-const PARAMETERS_OF_SEGMENT: usize = 32;
+/// A parameter that trains, and its gradient.
+struct Trained {
+    parameter: Parameter,
+    spec: ParameterSpec,
+    group: usize,
+    gradient: Tensor,
+}
+
+/// Those of a group each, but at most as many as one operator can join.
+fn groups(trained: &[Trained]) -> impl Iterator<Item = &[Trained]> {
+    trained
+        .chunk_by(|one, other| one.group == other.group)
+        .flat_map(|group| group.chunks(MAX_INPUTS))
+}
 
 /// How parameters follow from gradients.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -194,61 +206,51 @@ impl Network {
     ///
     /// If a parameter that trains has no gradient: a family has forgotten it.
     pub fn train(mut self, settings: &Settings, loss: Tensor) -> Result<Training, ProgramError> {
-        let trained: Vec<_> = self.trained();
+        let trained = self.trained();
         let norm = self.norm(&trained);
         self.builder.next_segment();
         let scalars = self.scalars(settings, norm);
         let corrections = self.corrections(settings.optimiser);
-        for some in trained.chunks(PARAMETERS_OF_SEGMENT) {
+        for group in groups(&trained) {
             self.builder.next_segment();
-            for (parameter, spec, gradient) in some {
+            for one in group {
                 match settings.optimiser {
-                    Optimiser::Sgd { momentum } => self.descend(*parameter, spec, *gradient, &scalars, momentum),
-                    adam => self.adapt(*parameter, spec, *gradient, &scalars, (adam, corrections)),
+                    Optimiser::Sgd { momentum } => self.descend(one, &scalars, momentum),
+                    adam => self.adapt(one, &scalars, (adam, corrections)),
                 }
             }
         }
         self.builder.result(loss);
         self.builder.result(norm);
         Ok(Training {
-            parameters: trained.into_iter().map(|(_, spec, _)| spec).collect(),
+            parameters: trained.into_iter().map(|one| one.spec).collect(),
             program: self.builder.finish()?,
         })
     }
 
     /// All that trains, with its gradients.
-    fn trained(&self) -> Vec<(Parameter, ParameterSpec, Tensor)> {
-        let all = self.parameters.iter().zip(0..);
-        all.filter(|(declared, _)| declared.state.is_some())
-            .map(|(declared, at)| {
+    fn trained(&self) -> Vec<Trained> {
+        self.declared()
+            .filter(|(_, declared)| declared.state.is_some())
+            .map(|(parameter, declared)| {
                 let spec = declared.spec.clone();
                 let Some(gradient) = declared.gradient else {
                     panic!("{} trains, but has no gradient", spec.name);
                 };
-                (Self::numbered(at), spec, gradient)
+                Trained {
+                    parameter,
+                    spec,
+                    group: declared.group,
+                    gradient,
+                }
             })
             .collect()
     }
 
-    /// The norm of all gradients together, F32 `[]`.
-    fn norm(&mut self, trained: &[(Parameter, ParameterSpec, Tensor)]) -> Tensor {
-        let mut sums = Vec::with_capacity(trained.len());
-        for some in trained.chunks(PARAMETERS_OF_SEGMENT) {
-            self.builder.next_segment();
-            for (_, spec, gradient) in some {
-                let squares = self.builder.map(Formula::input(0) * Formula::input(0), &[*gradient]);
-                let width = *spec.shape.last().unwrap_or(&1);
-                let rows = [fixed(spec.elements() / width.max(1)), fixed(width)];
-                let squares = self.builder.reshape(squares, &rows);
-                let of_rows = self.builder.sum(squares);
-                let sum = self.builder.sum(of_rows);
-                sums.push(self.builder.reshape(sum, &[fixed(1)]));
-            }
-        }
-        self.builder.next_segment();
-        let mut joined = sums.clone();
-        while joined.len() > 1 {
-            joined = joined
+    /// Vectors one after the other; more than an operator can join are joined in steps.
+    fn joined(&mut self, mut vectors: Vec<Tensor>) -> Tensor {
+        while vectors.len() > 1 {
+            vectors = vectors
                 .chunks(MAX_INPUTS)
                 .map(|some| match some {
                     [one] => *one,
@@ -256,7 +258,29 @@ impl Network {
                 })
                 .collect();
         }
-        let sum = self.builder.sum(joined[0]);
+        vectors[0]
+    }
+
+    /// The norm of all gradients together, F32 `[]`.
+    fn norm(&mut self, trained: &[Trained]) -> Tensor {
+        let mut sums = Vec::new();
+        for group in groups(trained) {
+            self.builder.next_segment();
+            let of_group = group.iter().map(|Trained { spec, gradient, .. }| {
+                let squares = self.builder.map(Formula::input(0) * Formula::input(0), &[*gradient]);
+                let width = *spec.shape.last().unwrap_or(&1);
+                let rows = [fixed(spec.elements() / width.max(1)), fixed(width)];
+                let squares = self.builder.reshape(squares, &rows);
+                let of_rows = self.builder.sum(squares);
+                let sum = self.builder.sum(of_rows);
+                self.builder.reshape(sum, &[fixed(1)])
+            });
+            let of_group = of_group.collect();
+            sums.push(self.joined(of_group));
+        }
+        self.builder.next_segment();
+        let all = self.joined(sums);
+        let sum = self.builder.sum(all);
         self.builder.map(Formula::input(0).sqrt(), &[sum])
     }
 
@@ -317,63 +341,49 @@ impl Network {
     }
 
     /// A step of AdamW.
-    fn adapt(
-        &mut self,
-        parameter: Parameter,
-        spec: &ParameterSpec,
-        gradient: Tensor,
-        scalars: &Scalars,
-        (optimiser, corrections): (Optimiser, Option<[Tensor; 2]>),
-    ) {
+    fn adapt(&mut self, one: &Trained, scalars: &Scalars, (optimiser, corrections): (Optimiser, Option<[Tensor; 2]>)) {
         let (Optimiser::AdamW { beta1, beta2, epsilon }, Some(corrections)) = (optimiser, corrections) else {
             return;
         };
-        let (clipped, inputs) = scalars.clipped(gradient);
+        let (clipped, inputs) = scalars.clipped(one.gradient);
         let square = clipped.clone() * clipped.clone();
         let means = [("mean", beta1, clipped), ("square", beta2, square)].map(|(kind, beta, new)| {
-            let state = self.companion(spec, kind);
+            let state = self.companion(&one.spec, kind);
             let mut inputs = inputs.clone();
             let mean = next(&mut inputs, state) * beta + new * (1.0 - beta);
             let mean = self.builder.map(mean, &inputs);
             self.builder.becomes(state, mean);
             mean
         });
-        let mut inputs = vec![self.value(parameter), scalars.learning_rate];
+        let mut inputs = vec![self.value(one.parameter), scalars.learning_rate];
         let (value, rate) = (Formula::input(0), Formula::input(1));
         let [mean, square] = [0, 1].map(|at| next(&mut inputs, means[at]) / next(&mut inputs, corrections[at]));
-        let kept = if spec.decays {
+        let kept = if one.spec.decays {
             let decay = next(&mut inputs, scalars.weight_decay);
             value * (Formula::constant(1.0) - rate.clone() * decay)
         } else {
             value
         };
-        self.update(parameter, kept - rate * (mean / (square.sqrt() + epsilon)), &inputs);
+        self.update(one.parameter, kept - rate * (mean / (square.sqrt() + epsilon)), &inputs);
     }
 
     /// A step of gradient descent with momentum.
-    fn descend(
-        &mut self,
-        parameter: Parameter,
-        spec: &ParameterSpec,
-        gradient: Tensor,
-        scalars: &Scalars,
-        momentum: f32,
-    ) {
-        let (clipped, mut inputs) = scalars.clipped(gradient);
-        let value = self.value(parameter);
-        let new = if spec.decays {
+    fn descend(&mut self, one: &Trained, scalars: &Scalars, momentum: f32) {
+        let (clipped, mut inputs) = scalars.clipped(one.gradient);
+        let value = self.value(one.parameter);
+        let new = if one.spec.decays {
             let decay = next(&mut inputs, scalars.weight_decay);
             clipped + decay * next(&mut inputs, value)
         } else {
             clipped
         };
-        let state = self.companion(spec, "velocity");
+        let state = self.companion(&one.spec, "velocity");
         let velocity = next(&mut inputs, state) * momentum + new;
         let velocity = self.builder.map(velocity, &inputs);
         self.builder.becomes(state, velocity);
         let change = Formula::input(1) * Formula::input(2);
         self.update(
-            parameter,
+            one.parameter,
             Formula::input(0) - change,
             &[value, scalars.learning_rate, velocity],
         );

@@ -128,8 +128,8 @@ mod tests {
     #[test]
     fn initial_values_should_have_their_bits() {
         let bits = |initial| values(initial, 2, 42).into_iter().map(f32::to_bits).collect::<Vec<_>>();
-        assert_eq!(bits(Initial::Uniform(0.5)), [0, 0]);
-        assert_eq!(bits(Initial::Normal(0.02)), [0, 0]);
+        assert_eq!(bits(Initial::Uniform(0.5)), [1_036_941_864, 1_049_240_972]);
+        assert_eq!(bits(Initial::Normal(0.02)), [3_154_799_519, 1_007_344_450]);
     }
 
     #[test]
