@@ -94,7 +94,7 @@ impl Convolutional {
     ///
     /// If it is larger than a program may be.
     pub fn training(&self, batch: usize, settings: &Settings) -> Result<Training, ProgramError> {
-        let mut network = Network::new(Purpose::Train, Storage::Floats);
+        let mut network = Network::new(Purpose::Train(*settings), Storage::Floats);
         let (layers, head) = self.declare(&mut network, batch);
         let forward = self.forward(&mut network, &layers, &head, batch);
         let mean = network.mean_loss(&forward.loss);
@@ -117,7 +117,7 @@ impl Convolutional {
             let size = (layer.image, layer.convolution.window);
             g = network.convolution_backward(&layer.map, (kept.x, &kept.mapped), size, gradient, at > 0);
         }
-        network.train(settings, mean)
+        network.train(mean)
     }
 
     /// The program that evaluates on batches of `batch` images. It has the inputs of [`Convolutional::training`] without the

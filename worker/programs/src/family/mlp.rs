@@ -50,7 +50,7 @@ impl Mlp {
     ///
     /// If it is larger than a program may be.
     pub fn training(&self, batch: usize, settings: &Settings) -> Result<Training, ProgramError> {
-        let mut network = Network::new(Purpose::Train, Storage::Floats);
+        let mut network = Network::new(Purpose::Train(*settings), Storage::Floats);
         let layers = self.declare(&mut network);
         let (loss, kept) = self.forward(&mut network, &layers, batch);
         let mean = network.mean_loss(&loss);
@@ -68,7 +68,7 @@ impl Mlp {
                 None => break,
             }
         }
-        network.train(settings, mean)
+        network.train(mean)
     }
 
     /// The program that evaluates on batches of `batch` vectors. It has the inputs of [`Mlp::training`] without the settings',

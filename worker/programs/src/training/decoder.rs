@@ -95,7 +95,7 @@ impl Decoder {
         adapters: Option<Adapters>,
         settings: &Settings,
     ) -> Result<Training, ProgramError> {
-        let mut network = Network::new(Purpose::Train, storage);
+        let mut network = Network::new(Purpose::Train(*settings), storage);
         let declared = self.declare_all(&mut network, adapters);
         let forward = self.forward(&mut network, &declared, sequences);
         let mean = network.mean_loss(&forward.loss);
@@ -126,7 +126,7 @@ impl Decoder {
             network.builder.next_segment();
             network.embedding_backward(declared.table, forward.tokens, rows, g);
         }
-        network.train(settings, mean)
+        network.train(mean)
     }
 
     /// The program that evaluates on batches of sequences. It has the inputs of [`Decoder::training`] without the settings',

@@ -1,6 +1,6 @@
 //! A network being written: its parameters, where they come from, and their gradients.
 
-use super::ParameterSpec;
+use super::{ParameterSpec, Settings};
 use crate::{
     builder::{fixed, Builder, Quantised, Tensor},
     formula::Formula,
@@ -14,10 +14,10 @@ use assay_exact::{
 };
 
 /// What a network is written for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Purpose {
-    /// Parameters that train are states; each step changes them.
-    Train,
+    /// Parameters that train are states; each step changes them, in this way.
+    Train(Settings),
     /// Parameters are weights of the package, and stay.
     Evaluate,
 }
@@ -59,6 +59,8 @@ pub(super) struct Declared {
     pub(super) group: usize,
     /// If it trains.
     pub(super) state: Option<Tensor>,
+    /// What the optimiser keeps of it.
+    pub(super) kept: Vec<Tensor>,
     pub(super) gradient: Option<Tensor>,
 }
 
@@ -67,7 +69,8 @@ pub(super) struct Declared {
 pub struct Network {
     /// Its program.
     pub builder: Builder,
-    purpose: Purpose,
+    /// How it is trained, if it is.
+    pub(super) settings: Option<Settings>,
     storage: Storage,
     /// The number of steps before this one, F32 `[]`, if it trains.
     pub(super) step: Option<Tensor>,
@@ -84,12 +87,15 @@ impl Network {
     /// A network in which there is nothing yet.
     pub fn new(purpose: Purpose, storage: Storage) -> Self {
         let mut builder = Builder::new();
-        let step = (purpose == Purpose::Train).then(|| builder.state("step", DType::F32, &[]));
+        let settings = match purpose {
+            Purpose::Train(settings) => Some(settings),
+            Purpose::Evaluate => None,
+        };
         Self {
+            step: settings.map(|_| builder.state("step", DType::F32, &[])),
             builder,
-            purpose,
+            settings,
             storage,
-            step,
             parameters: Vec::new(),
             group: 0,
         }
@@ -104,7 +110,7 @@ impl Network {
     /// Declares a matrix, or several, that trains if `trains`. As the package has it: a weight of its name (and one of its
     /// magnitudes).
     pub fn matrix(&mut self, spec: ParameterSpec, trains: bool) -> Matrix {
-        let trains = trains && self.purpose == Purpose::Train;
+        let trains = trains && self.settings.is_some();
         match self.storage {
             Storage::Integers(class) if spec.shape.len() == 2 => {
                 let integers = self.builder.quantised(&spec.name, class, spec.shape[0], spec.shape[1]);
@@ -121,16 +127,24 @@ impl Network {
     /// Declares a parameter that the package has as floats: a gain, a bias, a matrix that is not the package's own.
     pub fn parameter(&mut self, spec: ParameterSpec, trains: bool) -> Parameter {
         let weight = self.builder.weight(spec.name.clone(), DType::F32, &dims(&spec.shape));
-        self.declare(spec, Stored::Floats(weight), trains && self.purpose == Purpose::Train)
+        self.declare(spec, Stored::Floats(weight), trains)
     }
 
     fn declare(&mut self, spec: ParameterSpec, stored: Stored, trains: bool) -> Parameter {
-        let state = trains.then(|| self.builder.state(spec.name.clone(), DType::F32, &dims(&spec.shape)));
+        let shape = dims(&spec.shape);
+        let settings = self.settings.filter(|_| trains);
+        let state = settings.map(|_| self.builder.state(spec.name.clone(), DType::F32, &shape));
+        let kinds = settings.map_or(&[][..], |settings| settings.optimiser.keeps());
+        let kept = kinds
+            .iter()
+            .map(|kind| self.builder.state(format!("{}.{kind}", spec.name), DType::F32, &shape))
+            .collect();
         self.parameters.push(Declared {
             spec,
             stored,
             group: self.group,
             state,
+            kept,
             gradient: None,
         });
         Parameter(self.parameters.len() - 1)

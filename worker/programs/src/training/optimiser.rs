@@ -18,6 +18,8 @@ struct Trained {
     spec: ParameterSpec,
     group: usize,
     gradient: Tensor,
+    /// What the optimiser keeps of it.
+    kept: Vec<Tensor>,
 }
 
 /// Those of a group each, but at most as many as one operator can join.
@@ -53,6 +55,14 @@ impl Optimiser {
         beta2: 0.999,
         epsilon: 1e-8,
     };
+
+    /// What it keeps of each parameter, as states are called.
+    pub(super) const fn keeps(self) -> &'static [&'static str] {
+        match self {
+            Self::AdamW { .. } => &["mean", "square"],
+            Self::Sgd { .. } => &["velocity"],
+        }
+    }
 }
 
 /// How the learning rate changes. At the beginning it rises over the steps of the warm-up; this is for what follows.
@@ -196,7 +206,7 @@ fn next(inputs: &mut Vec<Tensor>, tensor: Tensor) -> Formula {
 }
 
 impl Network {
-    /// Adds the optimiser. The program's results are `loss` and the gradient's norm.
+    /// Adds the optimiser to a network that is written to be trained. The program's results are `loss` and the gradient's norm.
     ///
     /// # Errors
     ///
@@ -204,12 +214,19 @@ impl Network {
     ///
     /// # Panics
     ///
-    /// If a parameter that trains has no gradient: a family has forgotten it.
-    pub fn train(mut self, settings: &Settings, loss: Tensor) -> Result<Training, ProgramError> {
+    /// If it is written to be evaluated, if nothing trains, or if a parameter that trains has no gradient: a family has forgotten it.
+    pub fn train(mut self, loss: Tensor) -> Result<Training, ProgramError> {
+        let Some(settings) = self.settings else {
+            panic!("this network is written to be evaluated");
+        };
         let trained = self.trained();
+        assert!(
+            !trained.is_empty(),
+            "a network that is trained has parameters that train"
+        );
         let norm = self.norm(&trained);
         self.builder.next_segment();
-        let scalars = self.scalars(settings, norm);
+        let scalars = self.scalars(&settings, norm);
         let corrections = self.corrections(settings.optimiser);
         for group in groups(&trained) {
             self.builder.next_segment();
@@ -242,6 +259,7 @@ impl Network {
                     spec,
                     group: declared.group,
                     gradient,
+                    kept: declared.kept.clone(),
                 }
             })
             .collect()
@@ -334,12 +352,6 @@ impl Network {
         }))
     }
 
-    /// A state of a parameter's shape.
-    fn companion(&mut self, spec: &ParameterSpec, kind: &str) -> Tensor {
-        let shape = super::network::dims(&spec.shape);
-        self.builder.state(format!("{}.{kind}", spec.name), DType::F32, &shape)
-    }
-
     /// A step of AdamW.
     fn adapt(&mut self, one: &Trained, scalars: &Scalars, (optimiser, corrections): (Optimiser, Option<[Tensor; 2]>)) {
         let (Optimiser::AdamW { beta1, beta2, epsilon }, Some(corrections)) = (optimiser, corrections) else {
@@ -347,8 +359,8 @@ impl Network {
         };
         let (clipped, inputs) = scalars.clipped(one.gradient);
         let square = clipped.clone() * clipped.clone();
-        let means = [("mean", beta1, clipped), ("square", beta2, square)].map(|(kind, beta, new)| {
-            let state = self.companion(&one.spec, kind);
+        let means = [(0, beta1, clipped), (1, beta2, square)].map(|(at, beta, new)| {
+            let state = one.kept[at];
             let mut inputs = inputs.clone();
             let mean = next(&mut inputs, state) * beta + new * (1.0 - beta);
             let mean = self.builder.map(mean, &inputs);
@@ -377,7 +389,7 @@ impl Network {
         } else {
             clipped
         };
-        let state = self.companion(&one.spec, "velocity");
+        let state = one.kept[0];
         let velocity = next(&mut inputs, state) * momentum + new;
         let velocity = self.builder.map(velocity, &inputs);
         self.builder.becomes(state, velocity);

@@ -43,12 +43,13 @@ fn evaluation_should_count_over_all_steps() {
 
 #[test]
 fn evaluation_should_give_the_loss_of_a_decoder_when_it_is_stored_as_integers() {
-    for storage in [
-        Storage::Floats,
-        Storage::Integers(Class::Int8),
-        Storage::Integers(Class::Int16),
-    ] {
-        let model = decoder::decoder(false, true);
+    let cases = [
+        (Storage::Floats, false),
+        (Storage::Integers(Class::Int8), false),
+        (Storage::Integers(Class::Int16), true),
+    ];
+    for (storage, tied) in cases {
+        let model = decoder::decoder(tied, true);
         let sequences = Sequences { count: 2, length: 4 };
         let program = model.evaluation(sequences, storage, None).unwrap();
         let (weights, values) = decoder::package(&program, storage);

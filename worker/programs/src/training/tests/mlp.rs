@@ -120,6 +120,14 @@ fn loss_should_fall_when_a_classifier_is_trained() {
 }
 
 #[test]
+fn training_should_have_its_bits() {
+    let mut run = learner(&ADAM_W);
+    let results = (0..30).map(|_| run.step(&batch_of_adam())).last().unwrap();
+    let bits: Vec<_> = results.into_iter().map(f32::to_bits).collect();
+    assert_eq!(bits, [987_612_344, 997_004_457]);
+}
+
+#[test]
 fn training_should_have_the_same_bits_when_it_is_resumed_from_states() {
     let batch = batch_of_adam();
     let mut through = learner(&ADAM_W);

@@ -7,7 +7,7 @@ const STEPS: usize = 5;
 
 /// A program whose gradients are inputs: a matrix `[2, 3]` and a bias `[4]`.
 fn program(settings: &Settings) -> Training {
-    let mut network = Network::new(Purpose::Train, Storage::Floats);
+    let mut network = Network::new(Purpose::Train(*settings), Storage::Floats);
     let matrix = ParameterSpec::matrix("matrix", &[2, 3], Initial::Zeros);
     let bias = ParameterSpec::vector("bias", 4, Initial::Zeros);
     let (matrix, bias) = (network.parameter(matrix, true), network.parameter(bias, true));
@@ -16,7 +16,7 @@ fn program(settings: &Settings) -> Training {
     network.gradient(matrix, g_matrix);
     network.gradient(bias, g_bias);
     let loss = network.builder.sum(g_bias);
-    network.train(settings, loss).unwrap()
+    network.train(loss).unwrap()
 }
 
 fn gradients(step: usize) -> [Vec<f32>; 2] {
@@ -199,9 +199,9 @@ fn learning_rate_should_be_finite_when_the_warm_up_is_the_whole_training() {
 #[test]
 #[should_panic(expected = "forgotten trains, but has no gradient")]
 fn training_should_not_be_built_when_a_gradient_is_missing() {
-    let mut network = Network::new(Purpose::Train, Storage::Floats);
+    let mut network = Network::new(Purpose::Train(PLAIN), Storage::Floats);
     network.parameter(ParameterSpec::vector("forgotten", 2, Initial::Zeros), true);
     let x = network.builder.input("x", DType::F32, &[fixed(2)]);
     let loss = network.builder.sum(x);
-    let _ = network.train(&PLAIN, loss);
+    let _ = network.train(loss);
 }
