@@ -85,10 +85,10 @@ fn scores(decoder: &Decoder, values: &Values, tokens: &[u32], scale: f64) -> Vec
         let (q, k, v) = (heads("q", true), heads("k", true), heads("v", false));
         for (at, x) in x.iter_mut().enumerate() {
             let mut attended = Vec::new();
-            for head in 0..queries {
+            for (head, query) in q[at].iter().enumerate() {
                 let shared = head / (queries / keys);
                 let weights: Vec<_> = (0..=at)
-                    .map(|other| (dot(&q[at][head], &k[other][shared]) / (dimension as f64).sqrt()).exp())
+                    .map(|other| (dot(query, &k[other][shared]) / (dimension as f64).sqrt()).exp())
                     .collect();
                 let sum: f64 = weights.iter().sum();
                 attended.extend((0..dimension).map(|element| {
