@@ -229,6 +229,11 @@ impl Builder {
         self.push(ordered(shape, order), &[x])
     }
 
+    /// A matrix F32 `[rows, columns]`, or one of another type, as `[columns, rows]`.
+    pub fn transpose(&mut self, x: Tensor, (rows, columns): (usize, usize)) -> Tensor {
+        self.permute(x, &[fixed(columns), fixed(rows)], &[1, 0])
+    }
+
     /// A part of the input's first dimension: `shape` elements from `start` on; the other dimensions are whole.
     pub fn slice(&mut self, x: Tensor, start: Dim, shape: &[Dim]) -> Tensor {
         let mut coordinates: Vec<_> = (0..shape.len()).map(along).collect();
@@ -270,6 +275,11 @@ impl Builder {
             b: side(b.1),
         };
         self.push(operator, &[a.0, b.0, magnitude_a, magnitude_b])
+    }
+
+    /// Products of rows of floats as training has them: both as [`Class::Int24`].
+    pub fn wide_product(&mut self, a: Tensor, b: Tensor) -> Tensor {
+        self.product_of_floats((a, Class::Int24), (b, Class::Int24))
     }
 }
 

@@ -1,9 +1,11 @@
 //! Families of models.
 
 pub mod bert;
+pub mod conv;
 pub mod decoder;
 #[cfg(test)]
 mod tests;
+pub mod mlp;
 
 use assay_exact::product::Class;
 use std::{fmt, str::FromStr};

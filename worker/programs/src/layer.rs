@@ -54,6 +54,16 @@ pub struct Linear {
     pub bias: Option<Tensor>,
 }
 
+/// An integer of a class in a row of magnitude m as a float: q · (m ÷ 127), or q · 2⁻ᶠ · 2ᵉ.
+pub(crate) fn dequantised(q: Formula, m: Formula, class: Class) -> Formula {
+    match class {
+        Class::Int8 => q * (m / 127.0),
+        // Both factors are exact for all but the smallest magnitudes
+        Class::Int16 => q * (1.0 / 16_384.0) * m.unary(Unary::Power),
+        Class::Int24 => q * (1.0 / 4_194_304.0) * m.unary(Unary::Power),
+    }
+}
+
 impl Builder {
     /// A linear map of `x` F32 `[.., K]`, whose rows are taken as `activations`: F32 `[.., N]`.
     pub fn linear(&mut self, x: Tensor, activations: Class, map: Linear) -> Tensor {
@@ -92,9 +102,7 @@ impl Builder {
         gain: Tensor,
         bias: Tensor,
     ) -> Tensor {
-        let sum = self.sum(x);
-        let sum = self.reshape(sum, &[rows, Dim::constant(1)]);
-        let centred = self.map(Formula::input(0) - Formula::input(1) / width as f32, &[x, sum]);
+        let centred = self.centred(x, (rows, width));
         let rstd = self.inverse_deviation(centred, (rows, width), epsilon);
         self.map(
             Formula::input(0) * Formula::input(1) * Formula::input(2) + Formula::input(3),
@@ -111,8 +119,15 @@ impl Builder {
         )
     }
 
+    /// `x` F32 `[rows, width]` less the mean of each row.
+    pub(crate) fn centred(&mut self, x: Tensor, (rows, width): (Dim, usize)) -> Tensor {
+        let sum = self.sum(x);
+        let sum = self.reshape(sum, &[rows, Dim::constant(1)]);
+        self.map(Formula::input(0) - Formula::input(1) / width as f32, &[x, sum])
+    }
+
     /// 1 ÷ √(mean of squares + epsilon) of each row, `[rows, 1]`.
-    fn inverse_deviation(&mut self, x: Tensor, (rows, width): (Dim, usize), epsilon: f32) -> Tensor {
+    pub(crate) fn inverse_deviation(&mut self, x: Tensor, (rows, width): (Dim, usize), epsilon: f32) -> Tensor {
         let squares = self.map(Formula::input(0) * Formula::input(0), &[x]);
         let sum = self.sum(squares);
         let mean = Formula::input(0) / width as f32 + epsilon;
@@ -134,16 +149,10 @@ impl Builder {
         self.dequantise(integers, magnitudes, table.class, (rows, width))
     }
 
-    /// Integers `[rows, width]` of a class as floats: q · (m ÷ 127), or q · 2⁻ᶠ · 2ᵉ, with the magnitudes `[rows]`.
+    /// Integers `[rows, width]` of a class as floats, with the magnitudes `[rows]`.
     fn dequantise(&mut self, integers: Tensor, magnitudes: Tensor, class: Class, (rows, _): (Dim, usize)) -> Tensor {
         let magnitudes = self.reshape(magnitudes, &[rows, Dim::constant(1)]);
-        let (q, m) = (Formula::input(0), Formula::input(1));
-        let formula = match class {
-            Class::Int8 => q * (m / 127.0),
-            // Both factors are exact for all but the smallest magnitudes
-            Class::Int16 => q * (1.0 / 16_384.0) * m.unary(Unary::Power),
-            Class::Int24 => q * (1.0 / 4_194_304.0) * m.unary(Unary::Power),
-        };
+        let formula = dequantised(Formula::input(0), Formula::input(1), class);
         self.map(formula, &[integers, magnitudes])
     }
 

@@ -5,10 +5,13 @@
 //!
 //! - [`formula`], [`builder`]: how programs are written.
 //! - [`layer`], [`attention`]: the parts that families share.
-//! - [`family`]: BERT encoders, Llama and Qwen2 decoders.
+//! - [`family`]: BERT encoders, Llama and Qwen2 decoders, classifiers of vectors and of images.
+//! - [`training`], [`evaluation`]: how they are trained, and how good they are.
 
 pub mod attention;
 pub mod builder;
+pub mod evaluation;
 pub mod family;
 pub mod formula;
 pub mod layer;
+pub mod training;
