@@ -177,6 +177,10 @@ impl Model {
     fn fetch_from_registries(&self, to: &Path) -> Result<()> {
         // Beside its target, so that the files can be moved
         let scratch = to.with_extension(format!("fetch-{}", std::process::id()));
+        if scratch.exists() {
+            // Of a run that was killed: nobody else has our number now
+            fs::remove_dir_all(&scratch).with_context(|| format!("cannot remove {}", scratch.display()))?;
+        }
         fs::create_dir_all(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
         let made = (self.make)(&scratch).and_then(|()| self.check(&scratch));
         let fetched = made.and_then(|()| self.move_into(&scratch, to));
