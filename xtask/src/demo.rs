@@ -34,7 +34,7 @@ const SENTENCES: [&str; 3] = [
 
 /// Shows the whole path.
 pub(crate) fn run(report: &Report) -> Result<()> {
-    let machine = setup::run(report)?;
+    let machine = setup::run_without_test_models(report)?;
     js::install(|line| report.say(line))?;
     let cargo = Cargo::new(report, machine)?;
 

@@ -28,7 +28,7 @@ const HEADER: &str = "// Copyright (C) the Assay authors.\n// SPDX-License-Ident
 
 /// Measures all pallets.
 pub(crate) fn run(report: &Report) -> Result<()> {
-    let machine = setup::run(report)?;
+    let machine = setup::run_without_test_models(report)?;
     setup::ensure_libclang(report)?;
     let cargo = Cargo::new(report, machine)?;
     let bencher = install(report, &cargo)?;

@@ -18,14 +18,20 @@ pub(crate) struct Machine {
     pub(crate) wasm_toolchain: Option<String>,
 }
 
-/// Makes the machine ready.
+/// Makes the machine ready for everything.
 pub(crate) fn run(report: &Report) -> Result<Machine> {
+    let machine = run_without_test_models(report)?;
+    fetch_test_models(report)?;
+    Ok(machine)
+}
+
+/// Makes the machine ready for everything but tests: what only these use is large.
+pub(crate) fn run_without_test_models(report: &Report) -> Result<Machine> {
     report.step("Set-up: what building and testing need");
     packages::ensure_tools(report)?;
     rust::ensure(report)?;
     let wasm_toolchain = wasm::ensure(report)?;
     models::fetch_minilm(|line| report.say(line))?;
-    fetch_test_models(report)?;
     Ok(Machine { wasm_toolchain })
 }
 
