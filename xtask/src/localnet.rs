@@ -15,8 +15,8 @@ use std::{
     time::Duration,
 };
 
-/// How long a node may take to answer after its start.
-const NODE_START: Duration = Duration::from_secs(60);
+/// How long a node may take to answer after its start, in which it compiles the runtime.
+const NODE_START: Duration = Duration::from_secs(120);
 
 /// How long a worker may take to fetch and load a model and to say so on the chain.
 const WORKER_START: Duration = Duration::from_secs(120);
