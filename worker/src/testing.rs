@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use assay_blobs::FolderStore;
-use assay_client::{AccountId, Artifact, Job, Worker};
 use assay_client::{content_ref, model_profile};
+use assay_client::{AccountId, Artifact, Job, Worker};
 use assay_types::{ArtifactId, BlobRef, JobSpec, Outcome, Phase, Status};
 use codec::Decode;
 use serde_json::json;

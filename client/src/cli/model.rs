@@ -9,7 +9,7 @@ use assay_blobs::{BlobId, FolderStore};
 use assay_client::{
     amount, blob_id,
     chain::{calls, BlockAt, Chain, ChainError, Until},
-    blob_id, content_ref, model_profile, Artifact, Balance, Hash,
+    content_ref, model_profile, Artifact, Balance, Hash,
 };
 use assay_models::{import, Imported, ImportedFile, Task};
 use assay_programs::family::Precision;

@@ -23,7 +23,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let imported = import(Path::new(model), "model", precision.parse()?, files.path())?;
     let package = Package::load(imported.manifest, |file| files.path().join(&file.name))?;
     let manifest = package.manifest();
-    println!("imported in {:.1} s: {}", start.elapsed().as_secs_f64(), manifest.content().hash);
+    println!(
+        "imported in {:.1} s: {}",
+        start.elapsed().as_secs_f64(),
+        manifest.content().hash
+    );
 
     let profile = manifest.profile();
     let json = std::fs::read(files.path().join(assay_models::package::TOKENIZER))?;
@@ -31,14 +35,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     let token = |id: Option<u32>| id.and_then(|id| tokenizer.token(id)).unwrap_or_default();
     let ids = match manifest.chat_template() {
         Some(source) => {
-            let template = ChatTemplate::new(source, &token(manifest.begin()), &token(manifest.end().first().copied()))?;
+            let template = ChatTemplate::new(
+                source,
+                &token(manifest.begin()),
+                &token(manifest.end().first().copied()),
+            )?;
             tokenizer.encode(&template.render(&[Message::new("user", prompt)], true)?, false)?
         }
         None => tokenizer.encode(prompt, true)?,
     };
     let start = Instant::now();
     let generator = Generator::load(&package, Settings::default())?;
-    println!("loaded in {:.1} s; {} tokens in the prompt", start.elapsed().as_secs_f64(), ids.len());
+    println!(
+        "loaded in {:.1} s; {} tokens in the prompt",
+        start.elapsed().as_secs_f64(),
+        ids.len()
+    );
 
     let drawn = |sequence| Sampling {
         temperature: 0.8,
@@ -59,7 +71,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let took = start.elapsed().as_secs_f64();
     let tokens: usize = generations.iter().map(|generation| generation.tokens().len()).sum();
     for generation in &generations {
-        println!("\n{:?}: {}", generation.end(), tokenizer.decode(generation.tokens(), true)?);
+        println!(
+            "\n{:?}: {}",
+            generation.end(),
+            tokenizer.decode(generation.tokens(), true)?
+        );
     }
     println!("\n{tokens} tokens in {took:.2} s");
     Ok(())

@@ -20,5 +20,8 @@ fn main() {
         golden::generation(&package, Settings::default())
     });
     let all: Vec<_> = embeddings.into_iter().chain(generations).collect();
-    println!("{}", serde_json::to_string_pretty(&all).expect("strings have a JSON form; qed"));
+    println!(
+        "{}",
+        serde_json::to_string_pretty(&all).expect("strings have a JSON form; qed")
+    );
 }

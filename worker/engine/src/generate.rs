@@ -49,7 +49,11 @@ impl Sampling {
     /// The program's inputs behind the tokens, in its order.
     fn inputs(&self) -> [Buffer; 6] {
         let is_greedy = self.temperature == 0.0;
-        let (temperature, top_k) = if is_greedy { (1.0, 1) } else { (self.temperature, self.top_k) };
+        let (temperature, top_k) = if is_greedy {
+            (1.0, 1)
+        } else {
+            (self.temperature, self.top_k)
+        };
         // In range: the share is from 0 to 1; at least one token remains whatever it is
         let top_p = ((f64::from(self.top_p) * f64::from(WHOLE)).round() as u32).clamp(1, WHOLE);
         [
@@ -71,7 +75,11 @@ impl Sampling {
             return refuse("top_p", "a number above 0, up to 1", self.top_p);
         }
         if !(0.01..=100.0).contains(&self.repetition_penalty) {
-            return refuse("repetition_penalty", "a number from 0.01 to 100", self.repetition_penalty);
+            return refuse(
+                "repetition_penalty",
+                "a number from 0.01 to 100",
+                self.repetition_penalty,
+            );
         }
         Ok(())
     }
@@ -225,12 +233,11 @@ impl Generator {
     }
 
     /// Advances all generations that have not ended by a step: a token, or a part of the prompt.
-    pub fn advance<'a>(
-        &self,
-        generations: impl IntoIterator<Item = &'a mut Generation>,
-        record: Option<&HashMode>,
-    ) {
-        let running: Vec<_> = generations.into_iter().filter(|generation| generation.end.is_none()).collect();
+    pub fn advance<'a>(&self, generations: impl IntoIterator<Item = &'a mut Generation>, record: Option<&HashMode>) {
+        let running: Vec<_> = generations
+            .into_iter()
+            .filter(|generation| generation.end.is_none())
+            .collect();
         let mut rest = Vec::with_capacity(running.len());
         let mut given = Vec::with_capacity(running.len());
         for generation in running {

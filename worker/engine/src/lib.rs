@@ -8,6 +8,7 @@
 //! - [`executor`]: programs with their weights in memory, step by step.
 //! - [`embed`]: sequences of token ids to vectors.
 //! - [`generate`]: sequences of token ids to the tokens behind them, many at once; [`stop`]: when text is at its end.
+//! - [`train`]: parameters from samples.
 //!
 //! Why results are computed in buffers of our own and not in candle's tensors: an operator has up to sixteen inputs of five
 //! types, one of them `i8`, a stage has several outputs, and what lies between never leaves a thread's cache; candle's
@@ -17,10 +18,12 @@ pub mod embed;
 pub mod executor;
 pub mod generate;
 pub mod stop;
+pub mod train;
 
 pub use embed::{EmbedError, Embedder};
 pub use executor::{Buffer, Executor, Settings};
 pub use generate::{Generation, Generator};
+pub use train::Trainer;
 
 use assay_models::{Package, PackageError};
 use executor::{LoadError, WeightSource};

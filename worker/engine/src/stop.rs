@@ -29,7 +29,11 @@ impl StopStrings {
     /// Takes the next piece.
     pub fn push(&mut self, piece: &str) -> Found {
         self.held.push_str(piece);
-        let first = self.strings.iter().filter_map(|stop| self.held.find(stop.as_str())).min();
+        let first = self
+            .strings
+            .iter()
+            .filter_map(|stop| self.held.find(stop.as_str()))
+            .min();
         if let Some(at) = first {
             let mut text = std::mem::take(&mut self.held);
             text.truncate(at);

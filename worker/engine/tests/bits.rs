@@ -16,7 +16,9 @@ fn committed(model: &str) -> Vec<Golden> {
 /// All settings. The portable kernels are slow, and held against the reference elsewhere: of them one will do.
 fn settings(precision: &str) -> Vec<Settings> {
     let isas = Isa::available().into_iter();
-    let mut all: Vec<_> = isas.flat_map(|isa| [1, 2].map(|threads| Settings { isa, threads })).collect();
+    let mut all: Vec<_> = isas
+        .flat_map(|isa| [1, 2].map(|threads| Settings { isa, threads }))
+        .collect();
     all.retain(|settings| settings.isa != Isa::Portable || (precision == "w8a16" && settings.threads == 2));
     all
 }

@@ -62,14 +62,21 @@ fn embeddings_should_be_near_the_reference_s() {
             (profile.max_sequence, profile.dimensions),
             (reference.max_sequence, reference.dimensions)
         );
-        let output = Embedder::load(&package, Settings::default()).unwrap().embed(&ids(&reference)).unwrap();
+        let output = Embedder::load(&package, Settings::default())
+            .unwrap()
+            .embed(&ids(&reference))
+            .unwrap();
         for (got, vector) in output.chunks(reference.dimensions as usize).zip(&reference.vectors) {
             let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
             let length = dot(got, got).sqrt();
             assert!((length - 1.0).abs() < 1e-6, "length {length}");
             // Both have length one, so that the dot product is the cosine
             let cosine = dot(got, &vector.embedding);
-            println!("{precision}: {} tokens, 1 - cosine = {:.2e}", vector.ids.len(), 1.0 - cosine);
+            println!(
+                "{precision}: {} tokens, 1 - cosine = {:.2e}",
+                vector.ids.len(),
+                1.0 - cosine
+            );
             // The empty text and one of a word over and over say little: their vectors are differences of large numbers
             let is_usual = (3..=256).contains(&vector.ids.len());
             let least = if is_usual { least } else { 1.0 - 6.0 * (1.0 - least) };

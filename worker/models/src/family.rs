@@ -9,9 +9,9 @@ use crate::{
 };
 use assay_exact::{
     product::Class,
-    scalar::pow2,
     program::{Declaration, Program, ProgramError},
     row,
+    scalar::pow2,
     tensor::{to_bytes, DType},
 };
 use assay_programs::{
@@ -162,7 +162,11 @@ impl<'a> WeightMaker<'a> {
         if let Some(base) = name.strip_suffix(SCALES) {
             let second = format!("{base}weight");
             let found = PREFIXES.map(|prefix| self.source.shape(&format!("{prefix}{second}")));
-            let rows = found.into_iter().flatten().next().and_then(|shape| shape.first().copied());
+            let rows = found
+                .into_iter()
+                .flatten()
+                .next()
+                .and_then(|shape| shape.first().copied());
             let shape = [rows.unwrap_or_default(), expected[0]];
             return Ok(to_bytes(&self.column_scales(&self.read(&second, &shape)?, shape[1])));
         }
@@ -352,7 +356,12 @@ mod tests {
 
     #[test]
     fn frequencies_should_be_turns_and_follow_the_scaling() {
-        let turns = |config: &DecoderConfig| frequencies(config).iter().map(|f| *f as f64 / 2f64.powi(64)).collect::<Vec<_>>();
+        let turns = |config: &DecoderConfig| {
+            frequencies(config)
+                .iter()
+                .map(|f| *f as f64 / 2f64.powi(64))
+                .collect::<Vec<_>>()
+        };
         let plain = turns(&config());
         assert!((plain[0] - 1.0 / std::f64::consts::TAU).abs() < 1e-15);
         assert!((plain[1] - 0.01 / std::f64::consts::TAU).abs() < 1e-15);
@@ -397,7 +406,9 @@ mod tests {
         maker.make(&weight("l.mlp.up_proj.weight", DType::I8, &[4, 1])).unwrap();
         let magnitudes = maker.make(&weight("m.magnitudes", DType::F32, &[4])).unwrap();
         assert_eq!(magnitudes, to_bytes(&[4.0f32, 1.0, 1.0, 0.125]));
-        let integers = maker.make(&weight("l.mlp.down_proj.weight", DType::I8, &[1, 4])).unwrap();
+        let integers = maker
+            .make(&weight("l.mlp.down_proj.weight", DType::I8, &[1, 4]))
+            .unwrap();
         assert_eq!(integers, [127, 127, -127, 127].map(|q: i8| q as u8));
     }
 

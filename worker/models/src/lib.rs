@@ -24,9 +24,9 @@ pub mod tokenizer;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
+pub use config::{BertConfig, Config, ConfigError, DecoderConfig};
 pub use import::{import, ImportError, Imported, ImportedFile};
 pub use package::{Manifest, ManifestError, Package, PackageError, Profile, Task};
-pub use config::{BertConfig, Config, ConfigError, DecoderConfig};
 pub use source::{Gguf, Safetensors, Source, SourceError, Weights};
 pub use template::{ChatTemplate, Message, TemplateError};
 pub use tokenizer::{Decoder, Tokenizer, TokenizerError};

@@ -405,7 +405,10 @@ pub(crate) fn profile_of(program: &Program, task: Task, max_sequence: u32) -> Re
         }
     };
     let first = |declared: &[Declaration]| declared.first().map(|tensor| tensor.name.clone());
-    let result = program.results.first().and_then(|_| Some(result_type(program, &plan)?.shape));
+    let result = program
+        .results
+        .first()
+        .and_then(|_| Some(result_type(program, &plan)?.shape));
     let fits = first(&program.inputs).as_deref() == Some("tokens") && program.results.len() == 1;
     let dimensions = match (task, result) {
         (Task::Embed, Some(shape)) if fits && program.inputs.len() == 1 && shape.rank() == 1 => shape.dims()[0],
@@ -433,7 +436,9 @@ pub(crate) fn profile_of(program: &Program, task: Task, max_sequence: u32) -> Re
 /// The type of a program's first result.
 fn result_type(program: &Program, plan: &Plan) -> Option<assay_exact::operator::TensorType> {
     let result = program.results.first()?;
-    plan.types_of(program, &[*result], program.segments.len()).first().copied()
+    plan.types_of(program, &[*result], program.segments.len())
+        .first()
+        .copied()
 }
 
 /// A package whose files have been checked against its manifest. Weights stay on disk.
@@ -514,7 +519,9 @@ impl Package {
         let (start, end) = (self.starts[weight], self.starts[weight + 1]);
         let mut bytes = vec![0; (end - start) as usize];
         let mut file = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let read = file.seek(SeekFrom::Start(start)).and_then(|_| file.read_exact(&mut bytes));
+        let read = file
+            .seek(SeekFrom::Start(start))
+            .and_then(|_| file.read_exact(&mut bytes));
         read.map_err(|source| PackageError::Read {
             path: self.path.clone(),
             source,
@@ -525,10 +532,7 @@ impl Package {
 
 /// Where in the weights' file each weight begins, and where the last one ends.
 pub(crate) fn starts(program: &Program) -> Result<Vec<u64>, PackageError> {
-    let once = Bindings {
-        length: 1,
-        position: 0,
-    };
+    let once = Bindings { length: 1, position: 0 };
     let plan = Plan::new(program, once).map_err(|error| PackageError::Plan { length: 1, error })?;
     let mut starts = vec![0];
     let mut end = 0u64;

@@ -3,9 +3,9 @@
 pub mod bert;
 pub mod conv;
 pub mod decoder;
+pub mod mlp;
 #[cfg(test)]
 mod tests;
-pub mod mlp;
 
 use assay_exact::product::Class;
 use std::{fmt, str::FromStr};

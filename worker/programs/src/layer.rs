@@ -86,10 +86,7 @@ impl Builder {
     ) -> Tensor {
         let y = self.product(x, activations, weight);
         let input = Formula::input(0) + Formula::input(1);
-        self.map(
-            input.unary(then.function()) * Formula::input(2),
-            &[y, bias, scales],
-        )
+        self.map(input.unary(then.function()) * Formula::input(2), &[y, bias, scales])
     }
 
     /// Layer normalisation of `x` F32 `[rows, width]`: (x − mean) · rstd · gain + bias, where the variance is that of

@@ -163,12 +163,11 @@ impl Weights {
             let output = types[call.output];
             let mut out = Buffer::zeros(output.dtype, output.shape.len() as usize);
             let bindings = assay_exact::operator::Bindings::default();
-            crate::executor::whole::evaluate(isa, &call.operator, &kinds, &inputs, output, bindings, out.all_mut(), 1).map_err(
-                |fault| LoadError::Weight {
+            crate::executor::whole::evaluate(isa, &call.operator, &kinds, &inputs, output, bindings, out.all_mut(), 1)
+                .map_err(|fault| LoadError::Weight {
                     place: call.place,
                     fault,
-                },
-            )?;
+                })?;
             weights.constants.insert(call.output, out);
         }
         for (at, factor) in factors.iter().enumerate() {

@@ -30,7 +30,9 @@ pub(crate) struct Golden {
 
 /// A file of `tests/vectors`.
 pub(crate) fn vectors(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/vectors")
+        .join(name)
 }
 
 /// The folder of a model, where `models/fetch` puts it.
@@ -51,7 +53,11 @@ pub(crate) fn folder(model: &str, file: &str) -> PathBuf {
 /// A model's package, whose files lie in a folder that lasts as long.
 pub(crate) fn package(model: &str, precision: Precision) -> (tempfile::TempDir, Package) {
     let to = tempfile::tempdir().unwrap();
-    let file = if model == "smollm2" { "model.gguf" } else { "model.safetensors" };
+    let file = if model == "smollm2" {
+        "model.gguf"
+    } else {
+        "model.safetensors"
+    };
     let Imported { manifest, .. } = import(&folder(model, file), model, precision, to.path()).unwrap();
     let package = Package::load(manifest, |file| to.path().join(&file.name)).unwrap();
     (to, package)

@@ -9,7 +9,6 @@ use assay_programs::{
     layer::Activation,
 };
 
-
 struct Setup {
     dir: tempfile::TempDir,
     imported: Imported,
@@ -61,7 +60,9 @@ fn package_should_have_the_files_that_its_manifest_names() {
     assert!(profile.units_per_token > 0);
     let digests = |package: &Package| -> Vec<Digest> {
         let weights = 0..package.program().weights.len();
-        weights.map(|weight| HashMode::Plain.digest(&package.weight(weight).unwrap())).collect()
+        weights
+            .map(|weight| HashMode::Plain.digest(&package.weight(weight).unwrap()))
+            .collect()
     };
     assert_eq!(weights_digest(&digests(&package)), package.manifest().weights());
 }
@@ -152,15 +153,23 @@ fn model_should_be_refused_when_a_tensor_is_missing_or_misshapen() {
     let file = model.path().join("model.safetensors");
     let whole = std::fs::read(&file).unwrap();
     let spoil = |from: &str, to: &str| {
-        let at = whole.windows(from.len()).position(|part| part == from.as_bytes()).unwrap();
+        let at = whole
+            .windows(from.len())
+            .position(|part| part == from.as_bytes())
+            .unwrap();
         let mut spoilt = whole.clone();
         spoilt[at..at + from.len()].copy_from_slice(to.as_bytes());
         std::fs::write(&file, spoilt).unwrap();
         let to = tempfile::tempdir().unwrap();
-        import(model.path(), "tiny", Precision::W8A16, to.path()).unwrap_err().to_string()
+        import(model.path(), "tiny", Precision::W8A16, to.path())
+            .unwrap_err()
+            .to_string()
     };
     let missing = spoil("embeddings.LayerNorm.bias", "embeddings.LayerNorm.blas");
-    assert!(missing.contains("expected a tensor \"embeddings.LayerNorm.bias\""), "{missing}");
+    assert!(
+        missing.contains("expected a tensor \"embeddings.LayerNorm.bias\""),
+        "{missing}"
+    );
     let misshapen = spoil("\"shape\":[10,8]", "\"shape\":[8,10]");
     assert!(misshapen.contains("expected the dimensions [10, 8]"), "{misshapen}");
 }

@@ -189,7 +189,11 @@ pub(crate) fn bert(folder: &std::path::Path) {
         shapes.push((format!("encoder.layer.0.{part}.weight"), vec![rows, columns]));
         shapes.push((format!("encoder.layer.0.{part}.bias"), vec![rows]));
     }
-    for part in ["embeddings", "encoder.layer.0.attention.output", "encoder.layer.0.output"] {
+    for part in [
+        "embeddings",
+        "encoder.layer.0.attention.output",
+        "encoder.layer.0.output",
+    ] {
         for kind in ["weight", "bias"] {
             shapes.push((format!("{part}.LayerNorm.{kind}"), vec![WIDTH]));
         }
