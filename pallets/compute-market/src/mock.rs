@@ -210,7 +210,6 @@ impl ExtBuilder {
     }
 
     pub(crate) fn build(self) -> sp_io::TestExternalities {
-        crate::tests::defensive::panic_when_reached();
         // Threads run one test after the other.
         Parameters::set(default_parameters());
         Seed::set(Some(0));

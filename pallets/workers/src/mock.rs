@@ -135,7 +135,6 @@ impl ExtBuilder {
     }
 
     pub(crate) fn build(self) -> sp_io::TestExternalities {
-        crate::tests::defensive::panic_when_reached();
         let storage = RuntimeGenesisConfig {
             balances: pallet_balances::GenesisConfig {
                 balances: (1..=FUNDED).map(|account| (account, FUNDS)).collect(),

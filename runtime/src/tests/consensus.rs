@@ -63,13 +63,12 @@ fn signed_header(slot: Slot, state_root: H256) -> Header {
     header
 }
 
-/// The report, as a node sends it, that [`OFFENDER`] signed blocks with these states for the slot of
-/// the last block.
-fn babe_report(chain: &mut Chain, state_roots: [H256; 2]) -> UncheckedExtrinsic {
+/// The report, as a node sends it, that [`OFFENDER`] signed these blocks for the slot of the last block.
+fn babe_report(chain: &mut Chain, blocks: impl FnOnce(Slot) -> [Header; 2]) -> UncheckedExtrinsic {
     chain.sent(|| {
         let slot = Babe::current_slot();
         let offender = sp_consensus_babe::AuthorityId::from(OFFENDER.public());
-        let [first_header, second_header] = state_roots.map(|root| signed_header(slot, root));
+        let [first_header, second_header] = blocks(slot);
         let proof = sp_consensus_babe::EquivocationProof {
             offender: offender.clone(),
             slot,
@@ -83,7 +82,9 @@ fn babe_report(chain: &mut Chain, state_roots: [H256; 2]) -> UncheckedExtrinsic 
 
 /// The report of two blocks.
 fn two_blocks(chain: &mut Chain) -> UncheckedExtrinsic {
-    babe_report(chain, [H256::repeat_byte(1), H256::repeat_byte(2)])
+    babe_report(chain, |slot| {
+        [1, 2].map(|state| signed_header(slot, H256::repeat_byte(state)))
+    })
 }
 
 /// The report, as a node sends it, that [`OFFENDER`] voted for two blocks in one round.
@@ -201,7 +202,10 @@ fn report_should_be_refused_when_it_has_been_applied_before() {
 #[test]
 fn report_should_be_refused_when_both_blocks_are_the_same() {
     let mut chain = chain();
-    let report = babe_report(&mut chain, [H256::repeat_byte(1); 2]);
+    let report = babe_report(&mut chain, |slot| {
+        let block = signed_header(slot, H256::zero());
+        [block.clone(), block]
+    });
     let applied = chain.produce(|| Executive::apply_extrinsic(report));
     let error = pallet_babe::Error::<Runtime>::InvalidEquivocationProof;
     assert_eq!(applied, Ok(Err(DispatchError::from(error))));

@@ -7,7 +7,6 @@ mod attacks;
 mod bad_input;
 mod cancel;
 mod commit;
-pub(crate) mod defensive;
 mod draw;
 mod expire;
 mod invariants;

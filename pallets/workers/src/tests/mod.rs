@@ -4,7 +4,6 @@
 mod bond_extra;
 mod candidates;
 mod chill;
-pub(crate) mod defensive;
 mod deregister;
 mod invariants;
 mod liveness;

@@ -4,12 +4,9 @@
 //! accesses of RocksDB. The estimates are the same here, the accesses are ParityDB's.
 
 use crate::Runtime;
-use frame_support::{
-    traits::Get,
-    weights::{
-        constants::{WEIGHT_REF_TIME_PER_MICROS, WEIGHT_REF_TIME_PER_NANOS},
-        RuntimeDbWeight, Weight,
-    },
+use frame_support::weights::{
+    constants::{WEIGHT_REF_TIME_PER_MICROS, WEIGHT_REF_TIME_PER_NANOS},
+    RuntimeDbWeight, Weight,
 };
 
 /// Upstream's estimates, with ParityDB.
