@@ -66,7 +66,10 @@ impl Reference {
     fn ragged(&self, name: &str) -> Result<Vec<Vec<u32>>> {
         let all = self.words(name)?;
         let ends = self.words(&format!("{name}.offsets"))?;
-        Ok(ends.windows(2).map(|ends| all[ends[0] as usize..ends[1] as usize].to_vec()).collect())
+        Ok(ends
+            .windows(2)
+            .map(|ends| all[ends[0] as usize..ends[1] as usize].to_vec())
+            .collect())
     }
 }
 
@@ -89,7 +92,11 @@ fn minilm(precision: Precision) -> Result<()> {
     let expected = reference.floats("embeddings")?;
     let width = embedder.dimensions();
     let dot = |(a, b): (&[f32], &[f32])| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
-    let mut cosines: Vec<f64> = got.chunks_exact(width).zip(expected.chunks_exact(width)).map(dot).collect();
+    let mut cosines: Vec<f64> = got
+        .chunks_exact(width)
+        .zip(expected.chunks_exact(width))
+        .map(dot)
+        .collect();
     cosines.sort_by(f64::total_cmp);
     let mean = cosines.iter().sum::<f64>() / cosines.len() as f64;
     println!(
@@ -117,14 +124,21 @@ fn decoder(model: &str, precision: Precision) -> Result<()> {
     let config = Config::of(&source)?;
     let program = family::program(&config, precision, Purpose::Score)?;
     let mut maker = family::WeightMaker::new(&config, source.weights(), precision);
-    let weights = program.weights.iter().map(|weight| maker.make(weight)).collect::<std::result::Result<_, _>>()?;
+    let weights = program
+        .weights
+        .iter()
+        .map(|weight| maker.make(weight))
+        .collect::<std::result::Result<_, _>>()?;
     let executor = Executor::load(program, &Made(weights), Settings::default())?;
 
     let length = reference.entry("ids")?.shape[1];
     let vocabulary = config.vocabulary() as usize;
     let (ids, top1) = (reference.words("ids")?, reference.words("top1")?);
     let log_probs = reference.floats("log_probs")?;
-    let windows = ids.chunks_exact(length).zip(top1.chunks_exact(length - 1)).zip(log_probs.chunks_exact(length - 1));
+    let windows = ids
+        .chunks_exact(length)
+        .zip(top1.chunks_exact(length - 1))
+        .zip(log_probs.chunks_exact(length - 1));
     let (mut same, mut count, mut ours, mut theirs) = (0usize, 0usize, 0.0f64, 0.0f64);
     for ((ids, top1), log_probs) in windows {
         let mut session = executor.session();
@@ -161,11 +175,16 @@ fn decoder(model: &str, precision: Precision) -> Result<()> {
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (model, precisions) = arguments.split_first().ok_or("expected a model: minilm, stories15m or smollm2")?;
+    let (model, precisions) = arguments
+        .split_first()
+        .ok_or("expected a model: minilm, stories15m or smollm2")?;
     let precisions = if precisions.is_empty() {
         Precision::ALL.to_vec()
     } else {
-        precisions.iter().map(|name| name.parse()).collect::<std::result::Result<_, _>>()?
+        precisions
+            .iter()
+            .map(|name| name.parse())
+            .collect::<std::result::Result<_, _>>()?
     };
     for precision in precisions {
         match model.as_str() {
