@@ -47,7 +47,7 @@ pub(crate) enum ModelError {
     },
     /// It is for another task than jobs have.
     #[error("artifact {artifact}: expected a model that embeds, got one for {got:?}")]
-    Task {
+    Purpose {
         /// The model.
         artifact: ArtifactId,
         /// What it is for.
@@ -68,7 +68,7 @@ impl ModelError {
     /// Whether everyone who has the package finds the same, as opposed to a fault of this machine.
     pub(crate) fn is_models_fault(&self) -> bool {
         match self {
-            Self::Manifest(_) | Self::Profile { .. } | Self::Task { .. } | Self::Run(_) => true,
+            Self::Manifest(_) | Self::Profile { .. } | Self::Purpose { .. } | Self::Run(_) => true,
             Self::Package(error) => !matches!(error, PackageError::Read { .. } | PackageError::Mismatch { .. }),
             Self::Load(LoadError::Read { .. }) => false,
             Self::Load(_) => true,
@@ -146,7 +146,7 @@ impl Models {
         }
         let manifest = Manifest::from_bytes(&self.resolver.fetch_bytes(&blob_id(blob)).await?)?;
         if manifest.task() != Task::Embed {
-            return Err(ModelError::Task {
+            return Err(ModelError::Purpose {
                 artifact: *id,
                 got: manifest.task(),
             });
