@@ -3,7 +3,7 @@
 
 The wheel (540 MB) is linked against a dozen of NVIDIA's libraries, which are another 2 to 3 GB. This
 builds an empty library with the same name and symbols for each one that is missing, beside torch's own;
-every function in them returns 100, "no device", so that torch finds no GPU and never calls another.
+every function in them returns 100, "no device" (or a text, if it names an error), so that torch finds no GPU.
 Where the real ones are installed it does nothing. Needs gcc and readelf.
 
     python3 -m venv VENV && VENV/bin/pip install -r bench/python/requirements.txt
@@ -37,10 +37,13 @@ def present(name):
 
 
 def build(folder, name, node, symbols):
-    """One library `name` in which every symbol is a function that returns 100; `node` is their version, if any."""
+    """One library `name` in which every symbol is a function that fails; `node` is their version, if any."""
     with tempfile.TemporaryDirectory() as tmp:
         source, script = pathlib.Path(tmp) / "stub.c", pathlib.Path(tmp) / "stub.map"
-        source.write_text("".join(f"long {s}(void) {{ return 100; }}\n" for s in sorted(symbols)))
+        names = re.compile("(Error|Result|Status)_?(String|Name)", re.IGNORECASE)
+        source.write_text("".join(
+            f'const char *{s}(void) {{ return "no CUDA library"; }}\n' if names.search(s)
+            else f"long {s}(void) {{ return 100; }}\n" for s in sorted(symbols)))
         script.write_text(f"{node} {{ global: *; }};\n")
         subprocess.run(["gcc", "-shared", "-fPIC", "-O0", "-w", f"-Wl,-soname,{name}",
                         f"-Wl,--version-script={script}", "-o", folder / name, source], check=True)
