@@ -88,21 +88,3 @@ impl FromStr for Precision {
         named.ok_or_else(|| UnknownPrecision(name.into()))
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn precision_should_lead_back_from_its_name() {
-        for precision in Precision::ALL {
-            assert_eq!(precision.to_string().parse(), Ok(precision));
-        }
-        assert_eq!(Precision::W8A16.to_string(), "w8a16");
-        let error = "w4a4".parse::<Precision>().map_err(|error| error.to_string());
-        assert_eq!(
-            error,
-            Err("expected a precision among w8a16, w8a8, w8a24, w16a16, w16a24, got \"w4a4\"".into())
-        );
-    }
-}

@@ -58,6 +58,7 @@ fn sizes(decoder: Decoder) -> [usize; 2] {
 #[test]
 fn encoder_of_twelve_layers_should_be_small() {
     let encoder = Encoder {
+        pooling: crate::family::bert::Pooling::Mean,
         vocabulary: 30_522,
         positions: 512,
         types: 2,
@@ -87,4 +88,17 @@ fn decoder_of_eighty_layers_should_fit() {
     println!("Llama, generate and score: 32 layers {few:?}, 80 layers {many:?} bytes");
     assert!(few.iter().all(|size| *size < MAX_ENCODED / 2), "{few:?}");
     assert!(many.iter().all(|size| *size < MAX_ENCODED), "{many:?}");
+}
+
+#[test]
+fn precision_should_lead_back_from_its_name() {
+    for precision in Precision::ALL {
+        assert_eq!(precision.to_string().parse(), Ok(precision));
+    }
+    assert_eq!(Precision::W8A16.to_string(), "w8a16");
+    let error = "w4a4".parse::<Precision>().map_err(|error| error.to_string());
+    assert_eq!(
+        error,
+        Err("expected a precision among w8a16, w8a8, w8a24, w16a16, w16a24, got \"w4a4\"".into())
+    );
 }
