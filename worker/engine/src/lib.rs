@@ -29,12 +29,12 @@ use assay_models::{Package, PackageError};
 use executor::{LoadError, WeightSource};
 
 /// Why a package's model cannot be loaded.
-pub type ModelError = LoadError<PackageError>;
+pub type ModelError = LoadError<Box<PackageError>>;
 
 impl WeightSource for Package {
-    type Error = PackageError;
+    type Error = Box<PackageError>;
 
-    fn read(&self, weight: usize) -> Result<Vec<u8>, PackageError> {
-        self.weight(weight)
+    fn read(&self, weight: usize) -> Result<Vec<u8>, Box<PackageError>> {
+        self.weight(weight).map_err(Box::new)
     }
 }

@@ -226,7 +226,7 @@ impl Ready {
         let run = |(rows, parts): (Range<usize>, Vec<SliceMut<'_>>), divided: usize| {
             // Taken, not borrowed: a thread that waits for others may begin another block
             let mut scratch = SCRATCH.take();
-            let done = self.block(isa, rows, parts, positions, source, &mut scratch, divided);
+            let done = self.block((isa, divided), rows, parts, positions, source, &mut scratch);
             SCRATCH.set(scratch);
             done
         };
@@ -246,13 +246,12 @@ impl Ready {
     /// Runs some rows. `parts` are the rows of the outputs that are kept, in their order.
     fn block(
         &self,
-        isa: Isa,
+        (isa, divided): (Isa, usize),
         rows: Range<usize>,
         parts: Vec<SliceMut<'_>>,
         positions: &[u64],
         source: &impl RowSource,
         scratch: &mut Scratch,
-        divided: usize,
     ) -> Result<(), Fault> {
         let mut parts = parts.into_iter();
         let mut buffers = mem::take(&mut scratch.buffers);

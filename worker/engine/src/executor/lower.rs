@@ -209,8 +209,8 @@ impl Lowered {
             lowered.note(call);
         }
         let shapes = Shapes::new(program);
-        for segment in 0..program.segments.len() {
-            lowered.form_stages(program, &shapes, segment, starts[segment] - first_call);
+        for (segment, start) in starts.iter().enumerate() {
+            lowered.form_stages(program, &shapes, segment, start - first_call);
         }
         lowered.keep_and_end();
         lowered
@@ -388,7 +388,7 @@ impl Lowered {
         let holds = match &call.operator {
             Operator::Map(expression) => {
                 let outermost = (rank - 1) as u8;
-                let reads_outermost = expression.0.iter().any(|node| *node == Node::Coordinate(outermost));
+                let reads_outermost = expression.0.contains(&Node::Coordinate(outermost));
                 let fits = |slot: &Slot| {
                     (has_rows(*slot) && shapes.rank(*slot) == rank)
                         || (self.constant[*slot] && shapes.is_repeated(*slot, rank))

@@ -378,7 +378,7 @@ impl Executor {
     /// Runs one lane alone, operator by operator.
     fn careful(&self, lane: &mut Lane<'_>, inputs: &[Buffer], record: Option<&HashMode>) -> Result<Output, Failure> {
         let mut tensors = self.tensors(1, |_, input| inputs[input].clone());
-        let mut lanes = std::slice::from_mut(lane);
+        let lanes = std::slice::from_mut(lane);
         let segments = self.program.segments.len();
         for segment in 0..segments {
             let calls = self.lowered.calls.iter().enumerate();
@@ -404,7 +404,7 @@ impl Executor {
             }
             self.record(&self.lowered.parts[segment].hands_on, &tensors, lanes, record);
         }
-        Ok(self.finish(tensors, &mut lanes).remove(0))
+        Ok(self.finish(tensors, lanes).remove(0))
     }
 
     fn append_or_alias(&self, at: usize, state: usize, call: &Call, tensors: &Tensors<'_>, lanes: &mut [Lane<'_>]) {

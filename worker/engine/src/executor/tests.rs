@@ -5,7 +5,7 @@
 use super::*;
 use assay_exact::{
     memory::Tensor,
-    opening::{Digest, HashMode},
+    opening::HashMode,
     operator::{Bindings, TensorType},
     product::Class,
     program::{run_step, Plan, Program, StepError},
@@ -171,7 +171,7 @@ impl<'a> Reference<'a> {
         }
     }
 
-    fn step(&mut self, length: u32, inputs: &[Buffer]) -> Result<(Vec<Vec<u8>>, Vec<Vec<Digest>>), StepError> {
+    fn step(&mut self, length: u32, inputs: &[Buffer]) -> Result<(Vec<Vec<u8>>, Recorded), StepError> {
         let bindings = Bindings {
             length,
             position: self.position,
