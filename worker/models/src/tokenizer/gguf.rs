@@ -3,7 +3,7 @@
 //! Two kinds are known, by `tokenizer.ggml.model`:
 //! - `gpt2`: byte-level pairs with merges, cut beforehand as `tokenizer.ggml.pre` says ([`super::pretokenizer`]);
 //! - `llama`: SentencePiece's pairs with scores. The pair whose union scores highest is merged first, so that the
-//!   merges are all ways to cut a piece in two, by falling score ([`merges_of_scores`]).
+//!   merges are all ways to cut a piece in two, by falling score (`merges_of_scores`).
 //!
 //! Text becomes the ids that llama.cpp gives, but that `qwen2` brings it into Unicode's form C as Qwen's own does.
 
