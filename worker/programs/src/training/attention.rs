@@ -189,7 +189,7 @@ impl Network {
         ]
     }
 
-    /// Σ a[query, token] · b[query] over the queries of all heads that share keys, for `a` `[count, queries, length, length]` and
+    /// `Σ a[query, token] · b[query]` over the queries of all heads that share keys, for `a` `[count, queries, length, length]` and
     /// `b` `[count, queries, length, dimension]`: `[count, keys, length, dimension]`.
     fn sum_over_queries(&mut self, (a, b): (Tensor, Tensor), parts: Parts) -> Tensor {
         let [a, b] = [(a, parts.length), (b, parts.dimension)].map(|(x, columns)| {
