@@ -35,7 +35,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             isa: Isa::detect(),
-            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            // As many as the machine has, or as `RAYON_NUM_THREADS` says
+            threads: rayon::current_num_threads(),
         }
     }
 }

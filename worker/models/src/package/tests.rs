@@ -85,7 +85,7 @@ fn manifest_should_have_one_form_only() {
 
 #[test]
 fn package_should_be_refused_when_a_file_is_not_what_the_manifest_says() {
-    for file in 0..2 {
+    for file in [0, 1] {
         let setup = setup(Precision::W8A16);
         let mut content = setup.file(file);
         *content.last_mut().unwrap() ^= 1;
