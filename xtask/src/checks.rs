@@ -44,7 +44,7 @@ fn all(report: &Report, count: &mut Count) -> Result<()> {
 
     // After the build, which has made the runtime's WASM: clippy must not, being another compiler
     report.step("Lints and documentation, warnings denied");
-    cargo.workspace("clippy", &["--all-targets", "--", "-D", "warnings"])?;
+    cargo.workspace("clippy", &["--all-targets", "--keep-going", "--", "-D", "warnings"])?;
     let mut doc = cargo.workspace_command("doc", &["--no-deps", "--document-private-items"]);
     process::run(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
 

@@ -85,7 +85,7 @@ fn candidate_should_validate_when_it_is_elected() {
         chain.next_session();
     }
     let old = account(Sr25519Keyring::AliceStash);
-    assert_eq!(chain.read(Session::validators), [old.clone()]);
+    assert_eq!(chain.read(Session::validators), std::slice::from_ref(&old));
     chain.next_session();
     chain.read(|| {
         let validators = Session::validators();
