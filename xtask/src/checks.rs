@@ -29,6 +29,13 @@ pub(crate) fn run(report: &Report) -> ExitCode {
     }
 }
 
+/// Runs the tests that [`run`] leaves out: those marked as ignored, each of which says why.
+pub(crate) fn run_ignored(report: &Report) -> Result<()> {
+    let cargo = Cargo::new(report, setup::run(report)?)?;
+    report.step("Tests that take long: the better part of an hour");
+    cargo.workspace("test", &["--lib", "--", "--ignored", "--nocapture"])
+}
+
 fn all(report: &Report, count: &mut Count) -> Result<()> {
     let machine = setup::run(report)?;
     let cargo = Cargo::new(report, machine)?;

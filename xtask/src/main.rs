@@ -27,6 +27,8 @@ enum Command {
     Demo,
     /// Everything that CI runs: formatting, lints, tests, the real runtime, the whole system.
     Test,
+    /// What takes too long for each change: every scalar function over all 2^32 inputs, all models fetched anew.
+    Exhaustive,
     /// Measures the weights of our pallets and writes them into the runtime.
     Weights,
 }
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         Command::Setup => setup::run(&report).map(|_| ()),
         Command::Demo => demo::run(&report),
         Command::Test => return checks::run(&report),
+        Command::Exhaustive => checks::run_ignored(&report),
         Command::Weights => measure::run(&report),
     };
     match done {

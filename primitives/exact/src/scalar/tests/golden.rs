@@ -156,7 +156,7 @@ fn results_should_have_the_committed_bits() {
 }
 
 #[test]
-#[ignore = "all 2^32 inputs of each function: some minutes"]
+#[ignore = "all 2^32 inputs of each function: some minutes; `cargo xtask exhaustive` runs it"]
 fn results_for_every_input_should_have_the_committed_bits() {
     for (index, (name, _)) in FUNCTIONS.iter().enumerate() {
         let digest = hex(digest_range(index, 0, 1 << 32));
