@@ -90,8 +90,9 @@ mod tests {
             let row = &[number, 0.8][..size];
             json!({ "embeddings": [[1.0, 0.0], row], "similarities": [[1.0, 0.6], [cosine, 1.0]] })
         };
-        reference().check(&printed(0.600_001, 0.6, 2)).unwrap();
-        for wrong in [printed(0.601, 0.6, 2), printed(0.6, 0.61, 2), printed(0.6, 0.6, 1)] {
+        let (near, far) = (0.6 + 0.9 * LARGEST_DIFFERENCE, 0.6 + 1.1 * LARGEST_DIFFERENCE);
+        reference().check(&printed(near, near, 2)).unwrap();
+        for wrong in [printed(far, 0.6, 2), printed(0.6, far, 2), printed(0.6, 0.6, 1)] {
             assert!(reference().check(&wrong).is_err(), "{wrong}");
         }
     }
