@@ -4,6 +4,7 @@ A tensor is a numpy array of float32, int8, int16, uint32 or uint64. A step is t
 (constant, l, p). Operators are called as the table there has them, with parameters in the order of the encoding.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -65,7 +66,7 @@ UNARY = [
     scalars.relu,
     scalars.rne,
     scalars.floor,
-    lambda x: scalars.pow2(rows.exponent(x)),
+    lambda x: scalars.pow2(np.clip(rows.exponent(x), -126, 127)),
 ]
 BINARY = [np.add, np.subtract, np.multiply, np.divide, scalars.maximum, scalars.minimum]
 COMPARE = [np.less, np.equal]
@@ -167,33 +168,45 @@ def quantise(step, inputs, kind):
 # Products
 
 
-class Prepared:
-    """Integers of a class, so that those of weights are made only once."""
+_REMEMBERED = {}
 
-    def __init__(self, x, m, kind):
-        if x.dtype == F32:
-            self.q = rows.quantise(x, m, kind)
-        else:
-            self.q = x.astype(I64)
-            require(np.abs(self.q) <= rows.LIMIT[kind], "an integer is outside of its class")
-            if m is not None:
-                rows.check(m, rows.OPERAND)
+
+def remember(weight):
+    """Keeps what products make of a weight from one step to the next. For speed only."""
+    _REMEMBERED[id(weight)] = weight, {}
+
+
+def _factors(x, m, kind, other, is_left):
+    if x.dtype == F32:
+        return rows.factors(rows.quantise(x, m, kind), kind, other, is_left)
+    if m is not None:
+        rows.check(m, rows.OPERAND)
+    _, known = _REMEMBERED.get(id(x), (x, {}))
+    if other not in known:
+        q = x.astype(I64)
+        require(np.abs(q) <= rows.LIMIT[kind], "an integer is outside of its class")
+        known[other] = rows.factors(q, kind, other, is_left)
+    return known[other]
 
 
 def product(step, inputs, side_a, side_b):
     a, b, *magnitudes = inputs
+    shape = a.shape[:-1] + b.shape[-2:-1]
+    if 0 in shape:
+        return np.zeros(shape, F32)
     m_a = magnitudes.pop(0) if side_a.scaled else None
     m_b = magnitudes.pop(0) if side_b.scaled else None
-    q_a, q_b = Prepared(a, m_a, side_a.kind).q, Prepared(b, m_b, side_b.kind).q
+    left = _factors(a, m_a, side_a.kind, side_b.kind, True)
+    right = _factors(b, m_b, side_b.kind, side_a.kind, False)
     # Parts of a that share a part of b lie next to each other.
-    parts_b = int(np.prod(b.shape[:-2]))
-    shared = int(np.prod(a.shape[:-2])) // parts_b if parts_b else 1
-    q_a = q_a.reshape(parts_b, shared, *a.shape[-2:])
-    q_b = q_b.reshape(parts_b, 1, *b.shape[-2:])
-    acc = rows.accumulate(q_a, side_a.kind, q_b, side_b.kind)
+    parts_b = math.prod(b.shape[:-2])
+    shared = math.prod(a.shape[:-2]) // parts_b
+    left = [(q.reshape(parts_b, shared, *a.shape[-2:]), most) for q, most in left]
+    right = [(q.reshape(parts_b, 1, *b.shape[-2:]), most) for q, most in right]
+    acc = rows.accumulate(left, right)
     m_a = m_a if m_a is None else m_a.reshape(parts_b, shared, a.shape[-2])
     m_b = m_b if m_b is None else m_b.reshape(parts_b, 1, b.shape[-2])
-    return rows.finish(acc, side_a.kind, m_a, side_b.kind, m_b).reshape(a.shape[:-1] + b.shape[-2:-1])
+    return rows.finish(acc, side_a.kind, m_a, side_b.kind, m_b).reshape(shape)
 
 
 # Tables, positions
@@ -240,9 +253,9 @@ def rotate(step, inputs, axis, inverse):
 
 def chance(step, inputs):
     y, t = inputs
-    w = scalars.rne(scalars.exp(y - t[..., None]) * F32(2.0**30))
-    require(w <= F32(2.0**30), "a score is above the maximum")
-    return w.astype(U32)
+    w = scalars.exp(y - t[..., None])
+    require(w <= 1, "a score is above the maximum")
+    return scalars.rne(w * F32(2.0**30)).astype(U32)
 
 
 def _order(y):
@@ -275,7 +288,7 @@ def keep_ranks(step, inputs):
 def keep_mass(step, inputs):
     w, masses, totals, p = inputs
     left = masses.astype(object) * 2**16
-    right = (p.astype(object) * totals.astype(object))
+    right = p.astype(object) * totals.astype(object)
     return np.where(np.asarray(left < np.asarray(right)[..., None], bool), w, U32(0))
 
 
@@ -335,10 +348,13 @@ OPERATORS = [
 ]
 
 
+COPIES = (view, reshape, concat, lookup)
+
+
 def run(step, operator, inputs):
     """The operator's output; raises Fault."""
     tag, *parameters = operator
     y = np.asarray(OPERATORS[tag](step, inputs, *parameters))
-    if y.dtype == F32:
+    if y.dtype == F32 and OPERATORS[tag] not in COPIES:
         require(np.isfinite(y), "an element is not finite")
     return y

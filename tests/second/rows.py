@@ -99,31 +99,30 @@ def digits(q, count):
     return found
 
 
-def _matmul(a, b):
-    """Rows of a by rows of b, integers, exactly."""
-    largest = lambda q: int(np.abs(q).max(initial=1))
-    k, bound = a.shape[-1], largest(a) * largest(b)
-    step = max(1, EXACT // bound - 1)
-    out = np.zeros(a.shape[:-1] + b.shape[-2:-1], I64)
-    for start in range(0, k, step):
-        part = slice(start, start + step)
-        left, right = a[..., part].astype(np.float64), b[..., part].astype(np.float64)
-        out += (left @ np.swapaxes(right, -1, -2)).astype(I64)
-    return out
+def factors(q, kind, other, is_left):
+    """What an operand brings into its product with one of class `other`: matrices of binary64 with their largest
+    elements. The accumulator is the sum of the products of the left ones with the right ones."""
+    count, others = DIGITS[kind], DIGITS[other]
+    if min(count, others) == 1:
+        parts = [q]  # nothing is dropped, and the digits weigh what they do in the integers
+    elif is_left:
+        parts = digits(q, count)
+    else:
+        # For digit i of the left operand all digits j with i + j < S, as heavy as they are in the sum.
+        s, own = max(count, others), digits(q, count)
+        parts = [sum(d << (8 * (s - 1 - i - j)) for j, d in enumerate(own) if i + j < s) for i in range(others)]
+    return [(part.astype(np.float64), int(np.abs(part).max(initial=1))) for part in parts]
 
 
-def accumulate(a, kind_a, b, kind_b):
-    """acc of all pairs of rows of a [.., M, K] and b [.., N, K], integers of their classes."""
-    da, db = DIGITS[kind_a], DIGITS[kind_b]
-    s = max(da, db)
-    if min(da, db) == 1:
-        return _matmul(a, b)  # nothing is dropped, and the digits weigh what they do in the integers
-    digits_b = digits(b, db)
-    out = 0
-    for i, digit in enumerate(digits(a, da)):
-        kept = sum(d << (8 * (s - 1 - i - j)) for j, d in enumerate(digits_b) if i + j < s)
-        out = out + _matmul(digit, kept)
-    return out
+def accumulate(left, right):
+    """acc of all pairs of rows of a [.., M, K] and b [.., N, K], by their factors."""
+    acc = 0
+    for (a, most_a), (b, most_b) in zip(left, right, strict=True):
+        step = max(1, EXACT // (most_a * most_b) - 1)  # so many terms stay exact
+        for start in range(0, max(1, a.shape[-1]), step):
+            part = slice(start, start + step)
+            acc = acc + (a[..., part] @ np.swapaxes(b[..., part], -1, -2)).astype(I64)
+    return acc
 
 
 def finish(acc, kind_a, m_a, kind_b, m_b):

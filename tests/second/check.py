@@ -1,0 +1,199 @@
+"""Compares this implementation with the committed vectors; see README.md. Exits with 1 if anything differs.
+
+    check.py [FOLDER [MODEL-PRECISION ...]]
+
+FOLDER has packages as blobs. Without it only what needs no package is checked; with names, only those packages.
+"""
+
+import json
+import re
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+import operators
+import program as programs
+import scalars
+import trace as traces
+from operators import Step
+from scalars import F32, U32, U64
+
+ROOT = Path(__file__).resolve().parents[2]
+EXACT = ROOT / "primitives/exact/src"
+FAILED = []
+
+
+def compare(what, got, want):
+    if got != want:
+        FAILED.append(what)
+    print(f"{'same' if got == want else 'DIFFERS'}  {what}", flush=True)
+    if got != want:
+        print(f"    expected {want}\n    got      {got}", flush=True)
+
+
+def tagged(document, marker):
+    """The 64-digit hashes in the quotation `marker` of a document."""
+    text = (ROOT / document).read_text()
+    return re.findall(r"0x([0-9a-f]{64})", text.split(f"<!-- quote: {marker} -->")[1].split("```")[1])
+
+
+# What needs no package
+
+
+def check_scalars():
+    golden = (EXACT / "scalar/tests/golden.rs").read_text()
+    sample = (np.arange(65_536, dtype=U64) * U64(65_537)).astype(U32)
+    for name, want in re.findall(r'"(\w+)",\s*"(\w{64})",\s*"\w{64}"', golden):
+        results = scalars.FUNCTIONS[name](sample)
+        compare(f"scalar {name}", traces.digest(results).hex(), want)
+    words = " ".join(f"{int(word):08x}" for word in scalars.philox([0] * 4, [0, 0]))
+    compare("random numbers", words, "6627e8d5 e169c58d bc57ac4c 9b00dbd8")
+
+
+def check_program():
+    text = (ROOT / "docs/exact/programs.md").read_text().split("```text\n")[1].split("```")[0]
+    data = bytes.fromhex("".join(re.findall(r"^((?:[0-9a-f]{2} )+)", text, re.M)))
+    program = programs.decode(data)
+    compare("encoding of the example", programs.encode(program).hex(), data.hex())
+    shape = [(len(program.segments), program.segments[1].instructions, program.results)]
+    want = [(2, [programs.Instruction((4,), ((programs.HANDED_ON, 0, 0),))], [(programs.HANDED_ON, 1, 0)])]
+    compare("program of the example", shape, want)
+
+
+def check_traces():
+    want = tagged("docs/exact/traces.md", "primitives/exact/src/trace/tests/golden.rs traces")
+    digest = lambda k: traces.digest(k.to_bytes(8, "little"))
+    got = []
+    for key in (None, b"whats the Elvish word for friend"):
+        origin = traces.origin(digest(1), digest(2), digest(3), [digest(4), digest(5)], key)
+
+        def run(max_steps, segments):
+            trace = traces.Trace(max_steps, 2, origin, key)
+            for n in range(segments):
+                trace.segment([digest(10 * n + i) for i in range(1 + n % 3)])
+            return trace
+
+        completed = run(5_000, 10)
+        got += [origin, completed.segments[5], completed.complete(digest(6))]
+        got += [run(5_000, 9).fail(7), run(5, 10).complete(digest(6))]
+    compare("traces", [value.hex() for value in got], want)
+
+
+# Packages
+
+
+class Package:
+    """A package in a folder of blobs, every byte checked."""
+
+    def __init__(self, folder, hash_):
+        self.folder = folder
+        manifest = json.loads(self._blob(hash_))
+        files = {file["name"]: file["hash"] for file in manifest["files"]}
+        self.step = manifest["step"]
+        self.program = programs.decode(self._blob(files["program"]))
+        self.weights, at, data = [], 0, self._blob(files["weights"])
+        for weight in self.program.weights:
+            shape, dtype = programs.shape_of(weight, Step(0, 0)), programs.DTYPES[weight.type]
+            count = int(np.prod(shape, dtype=int))
+            self.weights.append(np.frombuffer(data, dtype, count, at).reshape(shape))
+            operators.remember(self.weights[-1])
+            at += count * np.dtype(dtype).itemsize
+        compare("  length of the weights", at, len(data))
+        root = traces.list_digest("weights", [traces.digest(weight) for weight in self.weights])
+        compare("  root of the weights", root.hex(), manifest["weights"])
+
+    def _blob(self, hash_):
+        data = (self.folder / hash_).read_bytes()
+        if traces.digest(data).hex() != hash_:
+            raise ValueError(f"{hash_}: another blob")
+        return data
+
+    def run(self, inputs, states, step):
+        """What a step gives: the digests that each segment hands on, the next states, results."""
+        handed_on, states, results = programs.step(self.program, self.weights, inputs, states, step)
+        return [[traces.digest(x) for x in tensors] for tensors in handed_on], states, results
+
+
+def embed(package):
+    """Digests of the embeddings and of the trace, of the sentences in minilm.json."""
+    vectors = json.loads((ROOT / "tests/vectors/minilm.json").read_text())["vectors"]
+    trace = traces.Trace(len(vectors), len(package.program.segments), traces.digest(b"golden"))
+    embeddings = []
+    for vector in vectors:
+        step = Step(len(vector["ids"]), 0)
+        states = programs.begin(package.program, step)
+        segments, _, results = package.run([np.array(vector["ids"], U32)], states, step)
+        for digests in segments:
+            trace.segment(digests)
+        embeddings.append(results[0])
+    output = traces.digest(np.concatenate(embeddings))
+    return output, trace.complete(output)
+
+
+# Prompts, and the inputs behind the tokens: seed, sequence, temperature, top_k, top_p, repetition penalty.
+GREEDY = (0, 0, 1.0, 1, 1.0, 1.0)
+DRAWN = (0x0123_4567_89AB_CDEF, 2, 0.9, 50, 0.9, 1.15)
+GENERATIONS = [([1, 9038, 2501, 263, 931], GREEDY), ([1], DRAWN), ([1, 365, 2354, 471, 263], DRAWN)]
+TOKENS = 64
+
+
+def generate(package):
+    """Digests of the tokens of all generations, and of the digests of all their segments."""
+    tokens, segments = [], []
+    for prompt, (seed, sequence, temperature, top_k, top_p, penalty) in GENERATIONS:
+        share = int(np.clip(np.round(float(F32(top_p)) * 65_536), 1, 65_536))
+        settings = [
+            np.array(seed, U64),
+            np.array([sequence], U32),
+            np.array(temperature, F32),
+            np.array([top_k], U32),
+            np.array([share], U32),
+            np.array(penalty, F32),
+        ]
+        position, states, drawn, left = 0, programs.begin(package.program, Step(0, 0)), [], prompt
+        while len(drawn) < TOKENS:
+            taken, left = left[: package.step], left[package.step :]
+            step = Step(len(taken), position)
+            digests, states, results = package.run([np.array(taken, U32), *settings], states, step)
+            segments += [traces.list_digest("segment", each) for each in digests]
+            position += len(taken)
+            if not left:
+                drawn.append(int(results[0][0]))
+                left = drawn[-1:]
+        print(f"  {drawn}", flush=True)
+        tokens += drawn
+    return traces.digest(np.array(tokens, U32)), traces.digest(b"".join(segments))
+
+
+def check_packages(folder, names):
+    for golden in json.loads((ROOT / "tests/vectors/golden.json").read_text()):
+        name, start = f"{golden['model']}-{golden['precision']}", time.time()
+        manifest = golden["package"].removeprefix("0x")
+        if names and name not in names:
+            continue
+        if not names and not (folder / manifest).exists():
+            print(f"skipped  {name}: no package {manifest}")
+            continue
+        print(name, flush=True)
+        package = Package(folder, manifest)
+        output, trace = (embed if golden["model"] == "minilm" else generate)(package)
+        compare(f"{name} output", "0x" + output.hex(), golden["output"])
+        compare(f"{name} trace", "0x" + trace.hex(), golden["trace"])
+        print(f"  {time.time() - start:.0f} s", flush=True)
+
+
+def main():
+    np.seterr(all="ignore")  # infinities and what is no number may occur within expressions
+    check_scalars()
+    check_program()
+    check_traces()
+    if len(sys.argv) > 1:
+        check_packages(Path(sys.argv[1]), sys.argv[2:])
+    print("nothing differs" if not FAILED else f"{len(FAILED)} differ: {', '.join(FAILED)}")
+    return 1 if FAILED else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
