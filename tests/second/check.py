@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+import initial
 import operators
 import program as programs
 import scalars
@@ -81,6 +82,39 @@ def check_traces():
     compare("traces", [value.hex() for value in got], want)
 
 
+def check_initial():
+    text = (ROOT / "worker/programs/src/training/parameter.rs").read_text()
+    for name, size, want in re.findall(r"assert_eq!\(bits\(Initial::(\w+)\(([\d.]+)\)\), \[([\d_, ]+)\]\)", text):
+        got = getattr(initial, name.lower())(42, 0, 2, float(size)).view(U32)
+        compare(f"initial values, {name.lower()}", got.tolist(), [int(bits) for bits in want.split(",")])
+
+
+def check_training():
+    """A few steps of training, whose programs have no tokens of their own."""
+    step = Step(0, 0)
+    for vector in json.loads((ROOT / "tests/vectors/training.json").read_text()):
+
+        def tensors(declarations, values):
+            data = zip(declarations, values, strict=True)
+            return [
+                np.frombuffer(bytes.fromhex(value), programs.DTYPES[each.type]).reshape(programs.shape_of(each, step))
+                for each, value in data
+            ]
+
+        program = programs.decode(bytes.fromhex(vector["program"]))
+        weights, states = tensors(program.weights, vector["weights"]), programs.begin(program, step)
+        handed_on, results = b"", []
+        for values in vector["inputs"]:
+            inputs = tensors(program.inputs, values)
+            segments, states, given = programs.step(program, weights, inputs, states, step)
+            handed_on += b"".join(traces.digest(tensor) for segment in segments for tensor in segment)
+            results.append([result.tobytes().hex() for result in given])
+        compare(f"training {vector['name']} results", results, vector["results"])
+        compare(f"training {vector['name']} handed on", "0x" + traces.digest(handed_on).hex(), vector["handed_on"])
+        states = traces.digest(b"".join(state.tobytes() for state in states))
+        compare(f"training {vector['name']} states", "0x" + states.hex(), vector["states"])
+
+
 # Packages
 
 
@@ -143,7 +177,7 @@ def generate(package):
     """Digests of the tokens of all generations, and of the digests of all their segments."""
     tokens, segments = [], []
     for prompt, (seed, sequence, temperature, top_k, top_p, penalty) in GENERATIONS:
-        share = int(np.clip(np.round(float(F32(top_p)) * 65_536), 1, 65_536))
+        share = max(1, int(float(F32(top_p)) * 65_536 + 0.5))
         settings = [
             np.array(seed, U64),
             np.array([sequence], U32),
@@ -189,6 +223,8 @@ def main():
     check_scalars()
     check_program()
     check_traces()
+    check_initial()
+    check_training()
     if len(sys.argv) > 1:
         check_packages(Path(sys.argv[1]), sys.argv[2:])
     print("nothing differs" if not FAILED else f"{len(FAILED)} differ: {', '.join(FAILED)}")
