@@ -17,6 +17,7 @@ import initial
 import operators
 import program as programs
 import scalars
+import shapes
 import trace as traces
 from operators import Step
 from scalars import F32, U32, U64
@@ -135,6 +136,10 @@ class Package:
             operators.remember(self.weights[-1])
             at += count * np.dtype(dtype).itemsize
         compare("  length of the weights", at, len(data))
+        longest = manifest["profile"]["max_sequence"]
+        last = Step(longest, 0) if manifest["task"] == "embed" else Step(1, longest - 1)
+        units = -(-shapes.units(self.program, last) // last.length)
+        compare("  work units of a token", units, manifest["profile"]["units_per_token"])
         root = traces.list_digest("weights", [traces.digest(weight) for weight in self.weights])
         compare("  root of the weights", root.hex(), manifest["weights"])
 
