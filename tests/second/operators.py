@@ -138,13 +138,34 @@ def magnitude(step, inputs):
     return rows.magnitude(inputs[0])
 
 
+GROUP = 2_048
+
+
+def _largest(x, counts):
+    """The largest of those that count in each row, and its index; group by group, which shows where something is NaN."""
+    best = place = None
+    counts = np.broadcast_to(counts, x.shape)
+    for start in range(0, x.shape[-1], GROUP):
+        part, counted = x[..., start : start + GROUP], counts[..., start : start + GROUP]
+        values = np.where(counted & ~np.isnan(part), part, F32(-np.inf))
+        at = values.argmax(axis=-1)
+        value = np.where(np.isnan(part[..., 0]), part[..., 0], values.max(axis=-1))
+        value = np.where(counted[..., 0], value, x[..., 0])  # of a group of which none counts
+        if best is None:
+            best, place = value, at
+        else:
+            greater = value > best
+            best, place = np.where(greater, value, best), np.where(greater, start + at, place)
+    require(np.isfinite(best), "the largest is not finite")
+    return best + F32(0), place.astype(U32)
+
+
 def maximum(step, inputs, visible):
-    x = inputs[0]
-    return np.where(_counts(step, x, visible), x, F32(-np.inf)).max(axis=-1) + F32(0)
+    return _largest(inputs[0], _counts(step, inputs[0], visible))[0]
 
 
 def arg_max(step, inputs):
-    return inputs[0].argmax(axis=-1).astype(U32)
+    return _largest(inputs[0], np.True_)[1]
 
 
 def sum_(step, inputs):
