@@ -19,6 +19,7 @@ import program as programs
 import scalars
 import shapes
 import trace as traces
+import training
 from operators import Step
 from scalars import F32, U32, U64
 
@@ -90,18 +91,16 @@ def check_initial():
         compare(f"initial values, {name.lower()}", got.tolist(), [int(bits) for bits in want.split(",")])
 
 
+def tensors(declarations, values):
+    """Tensors that do not depend on the step, by their bytes in hexadecimal."""
+    data = [(programs.DTYPES[each.type], programs.shape_of(each, Step(0, 0))) for each in declarations]
+    return [np.frombuffer(bytes.fromhex(x), dtype).reshape(shape) for (dtype, shape), x in zip(data, values, strict=True)]
+
+
 def check_training():
     """A few steps of training, whose programs have no tokens of their own."""
     step = Step(0, 0)
     for vector in json.loads((ROOT / "tests/vectors/training.json").read_text()):
-
-        def tensors(declarations, values):
-            data = zip(declarations, values, strict=True)
-            return [
-                np.frombuffer(bytes.fromhex(value), programs.DTYPES[each.type]).reshape(programs.shape_of(each, step))
-                for each, value in data
-            ]
-
         program = programs.decode(bytes.fromhex(vector["program"]))
         weights, states = tensors(program.weights, vector["weights"]), programs.begin(program, step)
         handed_on, results = b"", []
@@ -114,6 +113,23 @@ def check_training():
         compare(f"training {vector['name']} handed on", "0x" + traces.digest(handed_on).hex(), vector["handed_on"])
         states = traces.digest(b"".join(state.tobytes() for state in states))
         compare(f"training {vector['name']} states", "0x" + states.hex(), vector["states"])
+        if vector["name"] == "mlp":
+            check_formulas(program, vector)
+
+
+def check_formulas(program, vector):
+    """The same steps by the formulas, without the program: AdamW, clipped, down a cosine to 0.1."""
+    optimiser, results = training.AdamW(tensors(program.weights, vector["weights"])), []
+    for values in vector["inputs"]:
+        features, labels, counts, rate, decay, warm_up, steps, most = tensors(program.inputs, values)
+        rate = training.cosine_rate(rate, warm_up, steps, F32(0.1), optimiser.steps)
+        loss, gradients = training.gradients(optimiser.p, F32(1e-5), features, labels, counts)
+        norm = optimiser.step(gradients, rate, decay, most)
+        results.append([x.tobytes().hex() for x in (loss, norm)])
+    compare("training mlp results, by formulas", results, vector["results"])
+    kept = [x for each in zip(optimiser.p, optimiser.m, optimiser.v) for x in each]
+    states = b"".join(x.tobytes() for x in (optimiser.steps, *kept, optimiser.c1, optimiser.c2))
+    compare("training mlp states, by formulas", "0x" + traces.digest(states).hex(), vector["states"])
 
 
 # Packages
