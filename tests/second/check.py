@@ -93,8 +93,9 @@ def check_initial():
 
 def tensors(declarations, values):
     """Tensors that do not depend on the step, by their bytes in hexadecimal."""
-    data = [(programs.DTYPES[each.type], programs.shape_of(each, Step(0, 0))) for each in declarations]
-    return [np.frombuffer(bytes.fromhex(x), dtype).reshape(shape) for (dtype, shape), x in zip(data, values, strict=True)]
+    types = [(programs.DTYPES[each.type], programs.shape_of(each, Step(0, 0))) for each in declarations]
+    pairs = zip(types, values, strict=True)
+    return [np.frombuffer(bytes.fromhex(value), dtype).reshape(shape) for (dtype, shape), value in pairs]
 
 
 def check_training():

@@ -142,7 +142,7 @@ GROUP = 2_048
 
 
 def _largest(x, counts):
-    """The largest of those that count in each row, and its index; group by group, which shows where something is NaN."""
+    """The largest of those that count in each row, and its index; group by group, for the sake of NaN."""
     best = place = None
     counts = np.broadcast_to(counts, x.shape)
     for start in range(0, x.shape[-1], GROUP):

@@ -98,7 +98,9 @@ def units(program, step):
             result = output(operator, inputs, step)
             if size(result) > MAX_BYTES or len(result[1]) > 5 or min(result[1], default=0) < 0:
                 raise ValueError(f"no tensor: {result}")
-            touched = 2 * size(result) if op.OPERATORS[operator[0]] in (op.lookup, op.pick) else size(result) + sum(map(size, inputs))
+            touched = size(result) + sum(map(size, inputs))
+            if op.OPERATORS[operator[0]] in (op.lookup, op.pick):
+                touched = 2 * size(result)
             total += max(_multiply_adds(operator, inputs, math.prod(result[1])), 17 * touched)
             outputs.append(result)
         handed_on.append([outputs[i] for i in segment.hands_on])
