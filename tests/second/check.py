@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 import initial
+import openings
 import operators
 import program as programs
 import scalars
@@ -82,6 +83,42 @@ def check_traces():
         got += [origin, completed.segments[5], completed.complete(digest(6))]
         got += [run(5_000, 9).fail(7), run(5, 10).complete(digest(6))]
     compare("traces", [value.hex() for value in got], want)
+
+
+def check_openings():
+    """Blobs of the bytes 0 to 250 over and over: openings and subtrees as the document lists them."""
+    document, golden = "docs/exact/traces.md", "primitives/exact/src/opening/tests/golden.rs"
+    key = b"whats the Elvish word for friend"
+    two, three = [(1_500, 1_600), (4_990, 5_000)], [(0, 1), (40_000, 42_000), (99_999, 100_000)]
+    blob = lambda length: bytes(i % 251 for i in range(length))
+    got, refused = [], True
+    for length, ranges in ((5_000, two), (100_000, three)):
+        for tree in (openings.Tree(), openings.Tree(key)):
+            data = blob(length)
+            digest = tree.node(data, 0, openings.chunks_of(length), True)
+            opening = openings.open_(data, ranges, tree)
+            got += [digest.hex(), traces.digest(opening).hex()]
+            shown = openings.verify(opening, digest, length, tree)
+            if any(data[1_024 * i :][:1_024] != chunk for i, chunk in shown.items()):
+                FAILED.append("chunks of an opening")
+            for at in range(0, len(opening), 1_999):
+                try:
+                    openings.verify(opening[:at] + bytes([opening[at] ^ 1]) + opening[at + 1 :], digest, length, tree)
+                    refused = False
+                except openings.Refused:
+                    pass
+    compare("openings", got, tagged(document, f"{golden} openings"))
+    compare("openings with a changed bit are refused", refused, True)
+    got = []
+    for tree in (openings.Tree(), openings.Tree(key)):
+        for length in (65_536, 65_537, 100_000):
+            values = openings.subtrees(blob(length), tree)
+            got.append(traces.digest(b"".join(values)).hex())
+            root = tree.node(blob(length), 0, openings.chunks_of(length), True)
+            if (openings.merge(values, tree) if len(values) > 1 else values[0]) != root:
+                FAILED.append("merged subtrees")
+    compare("subtrees", got, tagged(document, f"{golden} subtrees"))
+    compare("key of a private job", traces.private_key(bytes(range(32))).hex(), tagged(document, f"{golden} key")[0])
 
 
 def check_initial():
@@ -245,6 +282,7 @@ def main():
     check_scalars()
     check_program()
     check_traces()
+    check_openings()
     check_initial()
     check_training()
     if len(sys.argv) > 1:

@@ -11,6 +11,11 @@ def digest(data, key=None):
     return blake3(data, key=key).digest() if key else blake3(data).digest()
 
 
+def private_key(secret):
+    """The key of a private job's digests."""
+    return blake3(secret, derive_key_context="assay/private-job/2: key of the digests").digest()
+
+
 def list_digest(kind, digests, key=None):
     """Of the list `kind`: origin, weights, record, segment or outputs."""
     name = f"assay/{kind}/2".encode().ljust(24, b"\0")
