@@ -233,8 +233,8 @@ TOKENS = 64
 
 
 def generate(package):
-    """Digests of the tokens of all generations, and of the digests of all their segments."""
-    tokens, segments = [], []
+    """Digests of the tokens of all generations, and of the digests of all that their segments hand on."""
+    tokens, handed_on = [], []
     for prompt, (seed, sequence, temperature, top_k, top_p, penalty) in GENERATIONS:
         share = max(1, int(float(F32(top_p)) * 65_536 + 0.5))
         settings = [
@@ -250,14 +250,14 @@ def generate(package):
             taken, left = left[: package.step], left[package.step :]
             step = Step(len(taken), position)
             digests, states, results = package.run([np.array(taken, U32), *settings], states, step)
-            segments += [traces.list_digest("segment", each) for each in digests]
+            handed_on += [digest for segment in digests for digest in segment]
             position += len(taken)
             if not left:
                 drawn.append(int(results[0][0]))
                 left = drawn[-1:]
         print(f"  {drawn}", flush=True)
         tokens += drawn
-    return traces.digest(np.array(tokens, U32)), traces.digest(b"".join(segments))
+    return traces.digest(np.array(tokens, U32)), traces.digest(b"".join(handed_on))
 
 
 def check_packages(folder, names):
