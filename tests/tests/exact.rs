@@ -37,6 +37,12 @@ fn runtime() -> &'static CheckedRuntime {
     RUNTIME.get_or_init(|| CheckedRuntime::new().unwrap())
 }
 
+/// The cases, made once for all tests.
+fn all() -> &'static [Case] {
+    static CASES: OnceLock<Vec<Case>> = OnceLock::new();
+    CASES.get_or_init(|| cases().unwrap())
+}
+
 /// What the runtime's WASM says, which must be what native code says.
 fn ask(request: &Request) -> Result<Answer, String> {
     let (answer, _) = runtime().recompute(request).unwrap();
@@ -47,18 +53,14 @@ fn ask(request: &Request) -> Result<Answer, String> {
 
 #[test]
 fn cases_should_be_of_every_operator() {
-    let covered: HashSet<_> = cases()
-        .unwrap()
-        .iter()
-        .map(|case| discriminant(&case.operator))
-        .collect();
+    let covered: HashSet<_> = all().iter().map(|case| discriminant(&case.operator)).collect();
     assert_eq!(covered, operators());
 }
 
 #[test]
 fn recomputation_in_wasm_should_give_the_reference_for_every_operator() {
     let (mut kinds, mut faults, mut largest) = ([0; 3], HashSet::new(), 0);
-    for case in cases().unwrap() {
+    for case in all() {
         for element in case.elements().unwrap() {
             let mut ask = |request: Request| {
                 kinds[match request.question {
@@ -116,7 +118,7 @@ fn flipped(opening: &Opening) -> Opening {
 
 #[test]
 fn openings_of_something_else_should_be_refused_in_wasm() {
-    for right in cases().unwrap().iter().filter_map(request) {
+    for right in all().iter().filter_map(request) {
         for (input, opening) in right.openings.iter().enumerate() {
             let Some(opening) = opening else { continue };
             let mut other = right.clone();
@@ -149,12 +151,7 @@ fn hostile_bytes_should_give_in_wasm_what_they_give_natively() {
         (state >> 33) as usize % below
     };
     let mut refused = 0;
-    for mut bytes in cases()
-        .unwrap()
-        .iter()
-        .filter_map(request)
-        .map(|request| request.encode())
-    {
+    for mut bytes in all().iter().filter_map(request).map(|request| request.encode()) {
         for _ in 0..=random(4) {
             // Mostly where the operator, the types and the question are
             let reach = if random(4) > 0 {
