@@ -6,7 +6,11 @@ use crate::{
     ComputeMarket, Executive, Grandpa, Historical, InherentDataExt, Nonce, Runtime, RuntimeCall, RuntimeGenesisConfig,
     SessionKeys, Staking, System, TransactionPayment, Workers, VERSION,
 };
-use alloc::{string::String, vec::Vec};
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
+use assay_exact::referee::{Answer, Request};
 use assay_types::{ArtifactId, ArtifactInfo, Estimate, EstimateError, JobId, JobInfo, JobSpec, Submission, WorkerInfo};
 use codec::Encode;
 use frame_support::{
@@ -286,6 +290,21 @@ impl_runtime_apis! {
 
         fn failure_of(index: u32) -> Option<String> {
             extrinsics::failure_of(index)
+        }
+    }
+
+    impl assay_types::api::RefereeApi<Block> for Runtime {
+        fn recompute(request: Vec<u8>) -> Result<Answer, String> {
+            let answer = Request::from_bytes(&request).and_then(|request| request.answer());
+            answer.map_err(|error| error.to_string())
+        }
+    }
+
+    #[cfg(feature = "try-runtime")]
+    impl crate::sweep::SweepApi<Block> for Runtime {
+        fn fingerprint(function: u32, first: u32, step: u32, count: u64) -> Option<u64> {
+            let patterns = assay_exact::sweep::Patterns { first, step, count };
+            assay_exact::sweep::fingerprint(function as usize, patterns)
         }
     }
 

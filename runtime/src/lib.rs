@@ -44,6 +44,8 @@ pub mod governance;
 pub mod parameters;
 #[warn(missing_docs)]
 pub mod randomness;
+#[cfg(feature = "try-runtime")]
+pub mod sweep;
 #[cfg(test)]
 mod tests;
 #[warn(missing_docs)]

@@ -1,6 +1,10 @@
 //! The runtime with benchmarks and try-state checks compiled in, called as a node would call it.
 
 use anyhow::{anyhow, Context, Result};
+use assay_exact::{
+    referee::{Answer, Request},
+    sweep::Patterns,
+};
 use codec::{Decode, Encode};
 use frame_benchmarking::{BenchmarkBatch, BenchmarkConfig, BenchmarkList, BenchmarkMetadata, BenchmarkParameter};
 use sc_chain_spec::GenesisConfigBuilderRuntimeCaller;
@@ -12,6 +16,7 @@ use sp_core::{
 use sp_io::SubstrateHostFunctions;
 use sp_runtime::traits::BlakeTwo256;
 use sp_state_machine::TestExternalities;
+use std::time::{Duration, Instant};
 
 mod built {
     #![allow(dead_code, missing_docs, unreachable_pub)]
@@ -71,6 +76,7 @@ mod host {
 /// The runtime and an executor that has compiled it.
 pub struct CheckedRuntime {
     code: &'static [u8],
+    hash: Vec<u8>,
     executor: WasmExecutor<(SubstrateHostFunctions, host::HostFunctions)>,
 }
 
@@ -82,6 +88,7 @@ impl CheckedRuntime {
         )?;
         Ok(Self {
             code,
+            hash: sp_io::hashing::blake2_256(code).to_vec(),
             executor: WasmExecutor::builder().build(),
         })
     }
@@ -95,21 +102,46 @@ impl CheckedRuntime {
 
     /// Calls the runtime's function `method` in `state`, and drops what it changes.
     pub fn call<R: Decode>(&self, state: &Storage, method: &str, arguments: &[u8]) -> Result<R> {
+        self.call_timed(state, method, arguments).map(|(answer, _)| answer)
+    }
+
+    /// The same, with how long the executor took. The first call compiles the code.
+    pub fn call_timed<R: Decode>(&self, state: &Storage, method: &str, arguments: &[u8]) -> Result<(R, Duration)> {
         let fetcher = WrappedRuntimeCode(self.code.into());
-        let hash = sp_io::hashing::blake2_256(self.code).to_vec();
         let code = RuntimeCode {
             code_fetcher: &fetcher,
             heap_pages: None,
-            hash,
+            hash: self.hash.clone(),
         };
         let mut externalities = TestExternalities::<BlakeTwo256>::new(state.clone());
         let mut ext = externalities.ext();
+        let start = Instant::now();
         let (answer, _) = self
             .executor
             .call(&mut ext, &code, method, arguments, CallContext::Offchain);
+        let took = start.elapsed();
         let answer = answer.map_err(|error| anyhow!("{method}: {error}"))?;
         // What follows the part that is asked for is of no interest
-        R::decode(&mut &answer[..]).with_context(|| format!("answer of {method}"))
+        let answer = R::decode(&mut &answer[..]).with_context(|| format!("answer of {method}"))?;
+        Ok((answer, took))
+    }
+
+    /// What this runtime's WASM answers to a request, and how long that took.
+    pub fn recompute(&self, request: &Request) -> Result<(Result<Answer, String>, Duration)> {
+        self.recompute_bytes(request.encode())
+    }
+
+    /// The same, of bytes that need not be a request.
+    pub fn recompute_bytes(&self, request: Vec<u8>) -> Result<(Result<Answer, String>, Duration)> {
+        self.call_timed(&Storage::default(), "RefereeApi_recompute", &request.encode())
+    }
+
+    /// The fingerprint of a function's results in this runtime's WASM.
+    pub fn fingerprint(&self, function: usize, patterns: Patterns) -> Result<u64> {
+        let Patterns { first, step, count } = patterns;
+        let arguments = (function as u32, first, step, count).encode();
+        let fingerprint: Option<u64> = self.call(&Storage::default(), "SweepApi_fingerprint", &arguments)?;
+        fingerprint.with_context(|| format!("the runtime has no function {function}"))
     }
 
     /// Runs the migrations and then the `try_state` checks of all pallets; an error says which

@@ -6,4 +6,5 @@
 
 pub mod checked_runtime;
 pub mod network;
+pub mod referee;
 pub mod reference;

@@ -1,5 +1,6 @@
-//! `cargo xtask`: set-up, demo, tests and weights.
+//! `cargo xtask`: set-up, demo, tests, benchmarks and weights.
 
+mod bench;
 mod cargo;
 mod checks;
 mod demo;
@@ -7,6 +8,7 @@ mod measure;
 mod report;
 mod setup;
 
+use bench::Bench;
 use clap::{Parser, Subcommand};
 use report::Report;
 use std::process::ExitCode;
@@ -27,8 +29,12 @@ enum Command {
     Demo,
     /// Everything that CI runs: formatting, lints, tests, the real runtime, the whole system.
     Test,
-    /// What takes too long for each change: every scalar function over all 2^32 inputs, all models fetched anew.
+    /// What takes too long for each change: every scalar function over all 2^32 inputs, natively and in
+    /// WASM, all models fetched anew.
     Exhaustive,
+    /// Measures how long something takes, and says so.
+    #[command(subcommand)]
+    Bench(Bench),
     /// Measures the weights of our pallets and writes them into the runtime.
     Weights,
 }
@@ -40,6 +46,7 @@ fn main() -> ExitCode {
         Command::Demo => demo::run(&report),
         Command::Test => return checks::run(&report),
         Command::Exhaustive => checks::run_ignored(&report),
+        Command::Bench(what) => bench::run(&report, what),
         Command::Weights => measure::run(&report),
     };
     match done {

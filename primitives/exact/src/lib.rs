@@ -16,6 +16,7 @@
 //! - [`program`]: what a job runs, step by step, with its costs and its reference execution.
 //! - [`trace`]: what of a run is committed; [`opening`]: how a few bytes of it are proved; [`referee`]: the recomputation
 //!   of one element from such proofs.
+//! - [`sweep`]: fingerprints of functions over many inputs, by which builds are compared.
 //!
 //! `docs/exact` defines the same in words, for whoever writes a second implementation.
 
@@ -33,5 +34,6 @@ pub mod random;
 pub mod referee;
 pub mod row;
 pub mod scalar;
+pub mod sweep;
 pub mod tensor;
 pub mod trace;

@@ -282,7 +282,8 @@ impl fmt::Display for TypeError {
 }
 
 /// Why there is no such element. All but [`Fault::Missing`] are results: every honest run has them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(feature = "scale-info", derive(scale_info::TypeInfo))]
 pub enum Fault {
     /// The element would not be finite.
     NotFinite,
@@ -299,7 +300,8 @@ pub enum Fault {
     },
     /// A weight is not between 0 and 1, or a draw has nothing to draw from.
     Weight,
-    /// Something that is needed is not there.
+    /// Something that is needed is not there. Has no encoding: it is no result.
+    #[codec(skip)]
     Missing(Missing),
 }
 
@@ -327,6 +329,7 @@ impl fmt::Display for Fault {
 
 /// What one group contributes to an element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking)]
+#[cfg_attr(feature = "scale-info", derive(scale_info::TypeInfo))]
 pub enum Partial {
     /// A sum of integers.
     Sum(i64),

@@ -2,6 +2,14 @@
 //!
 //! It runs the very definition of the operator, over what was opened instead of over whole tensors. The party
 //! that has the tensors finds out what has to be opened by running the same definition and noting what it reads.
+//!
+//! Who has no program at hand sends everything in one [`Request`].
+
+mod request;
+#[cfg(test)]
+mod tests;
+
+pub use request::{Input, Request, RequestError, MAX_REQUEST};
 
 use crate::{
     memory::Tensor,
@@ -38,7 +46,8 @@ pub enum Question {
 }
 
 /// What a recomputation gives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(feature = "scale-info", derive(scale_info::TypeInfo))]
 pub enum Answer {
     /// The element's bits.
     Element(u64),
@@ -110,7 +119,7 @@ impl fmt::Display for RefereeError {
 }
 
 /// What is known of an input without its elements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking)]
 pub struct Committed {
     /// Its digest.
     pub digest: Digest,
@@ -257,6 +266,3 @@ impl<S: Source + ?Sized> Source for Recorder<'_, S> {
         Ok(elements)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -6,6 +6,7 @@ use crate::{
     worker::WorkerInfo,
 };
 use alloc::{string::String, vec::Vec};
+use assay_exact::referee::Answer;
 use codec::Codec;
 
 sp_api::decl_runtime_apis! {
@@ -53,5 +54,16 @@ sp_api::decl_runtime_apis! {
         /// there is no such extrinsic. The names are in the runtime, not in the node, so that they
         /// are right after every upgrade.
         fn failure_of(index: u32) -> Option<String>;
+    }
+
+    /// The referee of disputes. Whoever is party to one can try here what a move gives before sending it.
+    pub trait RefereeApi {
+        /// Recomputes an element of an operator's output, or a group's part of it, from openings of the operator's
+        /// inputs. `request` is an encoded `assay_exact::referee::Request` of at most 128 KiB. Nothing of the
+        /// chain's state is read.
+        ///
+        /// An answer is the element's bits, the partial, or why the operator fails. What is refused, and bytes that
+        /// are no request, give the reason as text.
+        fn recompute(request: Vec<u8>) -> Result<Answer, String>;
     }
 }

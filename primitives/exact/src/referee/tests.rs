@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod request;
+
 use super::*;
 use crate::{
     expression::{Binary, Expression, Node},
