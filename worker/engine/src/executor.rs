@@ -11,6 +11,7 @@ mod run;
 mod session;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod weights;
 mod whole;
 

@@ -9,6 +9,8 @@
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 mod blocks;
+#[cfg(target_arch = "x86_64")]
+mod few;
 mod packed;
 mod plan;
 mod portable;
@@ -169,6 +171,8 @@ pub fn multiply(
     let window = Window { rows, columns, stride };
     let finite = match isa {
         Isa::Portable => blocks::multiply::<portable::Portable>(a, b, &window, out),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 if few::is_for(a, b, &window) => few::multiply(a, b, &window, out),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => avx2::multiply(a, b, &window, out),
     };

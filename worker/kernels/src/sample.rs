@@ -3,8 +3,11 @@
 //! The reference finds a rank by comparing with every other element. Here a row is sorted once, which gives the same:
 //! tokens are in a strict order, by score and then by index. What is no number neither precedes anything nor is preceded.
 
+mod keep;
 #[cfg(test)]
 mod tests;
+
+pub use keep::{keep_heaviest, keep_likeliest};
 
 use crate::{
     row::{self, ensure, finite, rows, shifted, unshifted, within},
@@ -186,6 +189,13 @@ pub fn keep_ranks(isa: Isa, chances: &[u32], ranks: &[u32], width: usize, most: 
     }
 }
 
+/// The least mass that is too much, rounded up to a whole one; none where that is more than 64 bits hold, so that all are
+/// kept.
+fn mass_bound(total: u64, share: u32) -> Option<u64> {
+    let bound = (u128::from(share) * u128::from(total)).div_ceil(1 << MASS_BITS);
+    bound.try_into().ok()
+}
+
 /// The chances of those whose mass · 2¹⁶ is below their row's share · total, and 0 for the others.
 pub fn keep_mass(
     isa: Isa,
@@ -205,11 +215,9 @@ pub fn keep_mass(
     let of = rows(chances, width, totals.len()).zip(rows(masses, width, totals.len()));
     for ((chances, masses), (total, share)) in of.zip(totals.iter().zip(shares)) {
         let (out, others) = rest.split_at_mut(width);
-        // The least mass that is too much, rounded up to a whole one; more than 64 bits hold keeps all
-        let bound = (u128::from(*share) * u128::from(*total)).div_ceil(1 << MASS_BITS);
-        match u64::try_from(bound) {
-            Ok(bound) => keep_lighter(isa, chances, masses, bound, out),
-            Err(_) => out.copy_from_slice(chances),
+        match mass_bound(*total, *share) {
+            Some(bound) => keep_lighter(isa, chances, masses, bound, out),
+            None => out.copy_from_slice(chances),
         }
         rest = others;
     }

@@ -3,6 +3,7 @@
 use super::{
     buffer::{Buffer, Slice, SliceMut},
     lower::{Call, Group, Lowered, Slot},
+    threads::Threads,
     weights::Weights,
 };
 use assay_exact::{
@@ -16,8 +17,7 @@ use assay_kernels::{
     rotate::Turns,
     row, Isa,
 };
-use rayon::prelude::*;
-use std::{collections::HashMap, mem, ops::Range, sync::Arc};
+use std::{cell::RefCell, collections::HashMap, mem, ops::Range, sync::Arc};
 
 /// Elements of the widest tensor in a block of rows: its floats fill a good part of a second-level cache.
 const BLOCK_ELEMENTS: usize = 48 * 1024;
@@ -25,8 +25,12 @@ const BLOCK_ELEMENTS: usize = 48 * 1024;
 /// Most rows of a block.
 const MAX_BLOCK_ROWS: usize = 96;
 
-/// With fewer rows than that for each thread, a product's columns are divided instead.
-const MIN_ROWS_PER_THREAD: usize = 2;
+/// With fewer rows than that for each thread, a product's columns are divided instead: each weight is then read once, and
+/// reading them takes longer than what is computed with so few rows.
+const MIN_ROWS_PER_THREAD: usize = 12;
+
+/// Elements of an output below which an operator of few rows is computed by one thread.
+const MIN_DIVIDED: usize = 4 * 1024;
 
 /// Panels of a product's columns that are worth a thread.
 const MIN_PANELS: usize = 4;
@@ -188,19 +192,19 @@ impl Ready {
         rows: usize,
         positions: &[u64],
         source: &impl RowSource,
-        threads: usize,
+        threads: &Threads,
     ) -> Result<Vec<(Slot, Buffer)>, Fault> {
         let mut outputs: Vec<_> = self
             .outputs()
             .map(|(slot, dtype, width)| (slot, width, Buffer::zeros(dtype, rows * width)))
             .collect();
-        let by_columns = rows < MIN_ROWS_PER_THREAD * threads;
+        let by_columns = rows < MIN_ROWS_PER_THREAD * threads.count();
         let block = if by_columns {
             rows
         } else {
             let fitting = (BLOCK_ELEMENTS / self.widest).clamp(1, MAX_BLOCK_ROWS);
             // As many blocks as threads at least, all of about the same size, and whole tiles of the product's rows
-            let blocks = rows.div_ceil(fitting).next_multiple_of(threads);
+            let blocks = rows.div_ceil(fitting).next_multiple_of(threads.count());
             rows.div_ceil(blocks).next_multiple_of(6).min(rows)
         };
         let mut blocks: Vec<(Range<usize>, Vec<SliceMut<'_>>)> = Vec::new();
@@ -223,22 +227,19 @@ impl Ready {
             blocks.push((start..end, parts));
             start = end;
         }
-        let run = |(rows, parts): (Range<usize>, Vec<SliceMut<'_>>), divided: usize| {
+        let run = |(rows, parts): (Range<usize>, Vec<SliceMut<'_>>), threads: &Threads| {
             // Taken, not borrowed: a thread that waits for others may begin another block
             let mut scratch = SCRATCH.take();
-            let done = self.block((isa, divided), rows, parts, positions, source, &mut scratch);
+            let done = self.block((isa, threads), rows, parts, positions, source, &mut scratch);
             SCRATCH.set(scratch);
             done
         };
         let small = self.work.saturating_mul(rows) < SMALL;
         if by_columns || small || blocks.len() == 1 {
-            let divided = if by_columns && !small { threads } else { 1 };
-            blocks.into_iter().try_for_each(|block| run(block, divided))?;
+            let threads = if by_columns && !small { threads } else { Threads::alone() };
+            blocks.into_iter().try_for_each(|block| run(block, threads))?;
         } else {
-            blocks
-                .into_par_iter()
-                .with_max_len(1)
-                .try_for_each(|block| run(block, 1))?;
+            threads.try_for_each(blocks, |block| run(block, Threads::alone()))?;
         }
         Ok(outputs.into_iter().map(|(slot, _, out)| (slot, out)).collect())
     }
@@ -246,7 +247,7 @@ impl Ready {
     /// Runs some rows. `parts` are the rows of the outputs that are kept, in their order.
     fn block(
         &self,
-        (isa, divided): (Isa, usize),
+        (isa, threads): (Isa, &Threads),
         rows: Range<usize>,
         parts: Vec<SliceMut<'_>>,
         positions: &[u64],
@@ -272,35 +273,59 @@ impl Ready {
                 Some(kept) => kept.out.again(),
                 None => own.all_mut(),
             };
-            let read = |operand: usize| match step.operands[operand] {
-                Operand::Local(other) => match &outs[other] {
-                    Some(kept) => {
-                        debug_assert_eq!(kept.step, other);
-                        kept.out.read()
+            // Of some of the block's rows
+            let read = |operand: usize, some: &Range<usize>| {
+                let width = step.inputs[operand].width;
+                let some = some.start * width..some.end * width;
+                match step.operands[operand] {
+                    Operand::Local(other) => match &outs[other] {
+                        Some(kept) => {
+                            debug_assert_eq!(kept.step, other);
+                            kept.out.read().part(some)
+                        }
+                        None => buffers[other].all().part(some),
+                    },
+                    Operand::Rows(slot) => {
+                        let start = rows.start * width;
+                        source.rows(slot).part(start + some.start..start + some.end)
                     }
-                    None => buffers[other].all(),
-                },
-                Operand::Rows(slot) => {
-                    let width = step.inputs[operand].width;
-                    source.rows(slot).part(rows.start * width..rows.end * width)
+                    Operand::Constant(slot) => source.rows(slot),
                 }
-                Operand::Constant(slot) => source.rows(slot),
             };
-            step.run(
-                isa,
-                rows.len(),
-                read,
-                out,
-                &positions[rows.clone()],
-                &mut Tools {
+            let positions = &positions[rows.clone()];
+            if let Kind::Product { class, packed } = &step.kind {
+                let SliceMut::F32(out) = out else {
+                    unreachable!("products are floats")
+                };
+                let all = 0..rows.len();
+                let read = |operand: usize| read(operand, &all);
+                let tools = Tools {
                     int8: &mut scratch.int8,
                     int16: &mut scratch.int16,
                     int24: &mut scratch.int24,
                     prepared: &mut scratch.prepared,
                     done: &mut prepared,
-                    divided,
-                },
-            )?;
+                };
+                let prepared = step.prepare(isa, rows.len(), *class, packed, &read, tools)?;
+                columns(isa, prepared, packed, rows.len(), out, threads)?;
+            } else if threads.count() == 1 || rows.len() < 2 || len < MIN_DIVIDED {
+                let all = 0..rows.len();
+                step.run(isa, rows.len(), |operand| read(operand, &all), out, positions)?;
+            } else {
+                let mut parts = Vec::with_capacity(threads.count());
+                let each = rows.len().div_ceil(threads.count());
+                let mut rest = out;
+                for start in (0..rows.len()).step_by(each) {
+                    let some = start..rows.len().min(start + each);
+                    let (part, others) = rest.split_at(some.len() * step.output.width);
+                    parts.push((some, part));
+                    rest = others;
+                }
+                threads.try_for_each(parts, |(some, out)| {
+                    let positions = &positions[some.clone()];
+                    step.run(isa, some.len(), |operand| read(operand, &some), out, positions)
+                })?;
+            }
             buffers[at] = own;
             outs.push(kept);
         }
@@ -314,7 +339,9 @@ impl Ready {
 const SMALL: usize = 1 << 17;
 
 thread_local! {
-    static SCRATCH: std::cell::RefCell<Scratch> = std::cell::RefCell::default();
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+    /// Columns of a product that a thread computes.
+    static PART: RefCell<Vec<f32>> = RefCell::default();
 }
 
 /// A thread's memory, apart from the buffers.
@@ -325,8 +352,6 @@ struct Tools<'a> {
     prepared: &'a mut Vec<Prepared>,
     /// What is in `prepared`: whose rows, as which class, for which class.
     done: &'a mut Vec<(Operand, Class, Class)>,
-    /// Threads among which a product's columns are divided.
-    divided: usize,
 }
 
 impl Step {
@@ -392,6 +417,7 @@ impl Step {
         }
     }
 
+    /// Computes some rows of anything but a product.
     fn run<'a>(
         &self,
         isa: Isa,
@@ -399,7 +425,6 @@ impl Step {
         read: impl Fn(usize) -> Slice<'a>,
         out: SliceMut<'_>,
         positions: &[u64],
-        tools: &mut Tools<'_>,
     ) -> Result<(), Fault> {
         let width = || self.inputs[0].last();
         match (&self.kind, out) {
@@ -440,11 +465,6 @@ impl Step {
             (Kind::Quantise, SliceMut::I16(out)) => {
                 row::quantise_rows(isa, read(0).floats(), width(), read(1).floats(), out)
             }
-            (Kind::Product { class, packed }, SliceMut::F32(out)) => {
-                let divided = tools.divided;
-                let prepared = self.prepare(isa, rows, *class, packed, &read, tools)?;
-                columns(isa, prepared, packed, rows, out, divided)
-            }
             (Kind::Rotate { frequencies, inverse }, SliceMut::F32(out)) => {
                 let x = read(0).floats();
                 let (of_row, of_head) = (self.output.width, self.output.last());
@@ -479,7 +499,7 @@ impl Step {
         class: Class,
         packed: &Packed,
         read: &impl Fn(usize) -> Slice<'a>,
-        tools: &'t mut Tools<'_>,
+        tools: Tools<'t>,
     ) -> Result<&'t Prepared, Fault> {
         let wanted = (self.operands[0], class, packed.class());
         let is_same = |done: &(Operand, Class, Class)| {
@@ -557,38 +577,42 @@ pub(crate) fn columns(
     packed: &Packed,
     rows: usize,
     out: &mut [f32],
-    threads: usize,
+    threads: &Threads,
 ) -> Result<(), Fault> {
     let columns = packed.columns();
     let panels = columns.div_ceil(PANEL);
-    let parts = threads.min(panels / MIN_PANELS).max(1);
-    if parts == 1 {
+    let parts = threads.count().min(panels / MIN_PANELS).max(1);
+    if parts == 1 || rows == 0 {
         return multiply(isa, prepared, packed, 0..rows, 0..columns, out, columns);
     }
     let each = panels.div_ceil(parts) * PANEL;
     if rows == 1 {
-        return out.par_chunks_mut(each).enumerate().try_for_each(|(part, out)| {
+        let parts = out.chunks_mut(each).enumerate().collect();
+        return threads.try_for_each(parts, |(part, out): (usize, &mut [f32])| {
             let start = part * each;
             multiply(isa, prepared, packed, 0..1, start..start + out.len(), out, out.len())
         });
     }
-    // Several rows: each thread writes its columns to memory of its own
-    let starts: Vec<_> = (0..columns).step_by(each).collect();
-    let parts: Vec<_> = starts
-        .into_par_iter()
-        .map(|start| {
-            let range = start..columns.min(start + each);
-            let mut part = vec![0.0; rows * range.len()];
-            multiply(isa, prepared, packed, 0..rows, range.clone(), &mut part, range.len()).map(|()| (range, part))
-        })
-        .collect::<Result<_, _>>()?;
-    for (range, part) in parts {
-        let rows = out.chunks_exact_mut(columns).zip(part.chunks_exact(range.len().max(1)));
-        for (out, part) in rows {
-            out[range.clone()].copy_from_slice(part);
+    // Several rows: each thread writes its columns to memory of its own, and from there to where they belong
+    let mut parts: Vec<_> = (0..columns)
+        .step_by(each)
+        .map(|start| (start..columns.min(start + each), Vec::with_capacity(rows)))
+        .collect();
+    for row in out.chunks_exact_mut(columns) {
+        for (part, (_, rows)) in row.chunks_mut(each).zip(&mut parts) {
+            rows.push(part);
         }
     }
-    Ok(())
+    threads.try_for_each(parts, |(range, out)| {
+        let mut part = PART.take();
+        part.resize(rows * range.len(), 0.0);
+        let done = multiply(isa, prepared, packed, 0..rows, range.clone(), &mut part, range.len());
+        for (out, part) in out.into_iter().zip(part.chunks_exact(range.len())) {
+            out.copy_from_slice(part);
+        }
+        PART.set(part);
+        done
+    })
 }
 
 /// A map's input.

@@ -5,6 +5,7 @@
 //!   of all lanes, which are the sequences that run together, follow one another without padding.
 //! - An attention is one stage.
 //! - What is appended to a state is written behind it, in place.
+//! - Chances are kept by ranks and masses without computing those of all tokens.
 //! - A reshaped tensor is the tensor it was made of.
 //! - What depends on weights alone is computed once.
 //!
@@ -41,6 +42,9 @@ pub(crate) enum Stage {
     Append { call: usize, state: usize },
     /// One operator, lane by lane.
     Whole { call: usize },
+    /// The operator that keeps chances by ranks or masses, lane by lane, out of the scores: ranks and masses of all tokens
+    /// are not computed, since nobody else reads them.
+    Keep { call: usize, scores: Slot },
 }
 
 /// Operators that compute row by row, and rows of the same number.
@@ -309,6 +313,14 @@ impl Lowered {
                 stages.push(Stage::Append { call: at, state });
                 continue;
             }
+            if self.is_only_kept_by(at) {
+                continue;
+            }
+            if let Some(scores) = self.scores_kept_by(at) {
+                close(&mut open, &mut stages);
+                stages.push(Stage::Keep { call: at, scores });
+                continue;
+            }
             let Some(rows) = self.is_by_rows(&self.calls[at], shapes) else {
                 close(&mut open, &mut stages);
                 stages.push(Stage::Whole { call: at });
@@ -377,6 +389,47 @@ impl Lowered {
             },
             output: slot(start + place::OUTPUT),
         })
+    }
+
+    /// Whether the operator gives ranks or masses that only the one reads which keeps chances by them.
+    fn is_only_kept_by(&self, at: usize) -> bool {
+        let Call {
+            operator,
+            inputs,
+            output,
+            ..
+        } = &self.calls[at];
+        if !matches!(operator, Operator::Rank | Operator::Mass) {
+            return false;
+        }
+        let readings = self.calls.iter().flat_map(|call| {
+            let read = call.inputs.iter().enumerate().filter(|(_, slot)| *slot == output);
+            read.map(move |(input, _)| (call, input))
+        });
+        let readings: Vec<_> = readings.take(2).collect();
+        let [(reader, 1)] = readings[..] else {
+            return false;
+        };
+        let keeps = match (operator, &reader.operator) {
+            (Operator::Rank, Operator::KeepRanks) => true,
+            // Of the masses of the chances that are kept
+            (Operator::Mass, Operator::KeepMass) => inputs[1] == reader.inputs[0],
+            _ => false,
+        };
+        let is_handed_on = self.parts.iter().any(|part| part.hands_on.contains(output))
+            || self.results.contains(output)
+            || self.next.contains(output);
+        keeps && !is_handed_on
+    }
+
+    /// The scores by whose ranks or masses the operator keeps chances, if those are not computed.
+    fn scores_kept_by(&self, at: usize) -> Option<Slot> {
+        let Call { operator, inputs, .. } = &self.calls[at];
+        if !matches!(operator, Operator::KeepRanks | Operator::KeepMass) {
+            return None;
+        }
+        let by = self.calls.iter().position(|call| call.output == inputs[1])?;
+        self.is_only_kept_by(by).then(|| self.calls[by].inputs[0])
     }
 
     /// If the operator computes row by row along its first dimension, the number of rows in both probes.
@@ -458,6 +511,11 @@ impl Lowered {
                 Stage::Append { call, .. } | Stage::Whole { call } => {
                     made_in[self.calls[*call].output] = Some(at);
                     self.calls[*call].inputs.clone()
+                }
+                Stage::Keep { call, scores } => {
+                    made_in[self.calls[*call].output] = Some(at);
+                    let inputs = self.calls[*call].inputs.iter().enumerate();
+                    inputs.map(|(input, slot)| if input == 1 { *scores } else { *slot }).collect()
                 }
             };
             for slot in reads {

@@ -5,6 +5,7 @@ use super::{
     group::{Ready, RowSource},
     lower::{all_types, Attending, Call, Lowered, Slot, Stage},
     session::Session,
+    threads::{self, Threads},
     weights::{LoadError, PlanFailure, WeightSource, Weights},
     whole,
 };
@@ -19,15 +20,14 @@ use assay_kernels::{
     Isa,
 };
 use assay_programs::attention::Attention;
-use rayon::prelude::*;
-use std::{cell::RefCell, collections::HashMap};
+use std::cell::RefCell;
 
 /// How an executor computes; nothing of it changes a bit of what it computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The instruction set.
     pub isa: Isa,
-    /// Threads.
+    /// Threads. If not asked for, as many as `RAYON_NUM_THREADS` says, or as the machine has.
     pub threads: usize,
 }
 
@@ -35,8 +35,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             isa: Isa::detect(),
-            // As many as the machine has, or as `RAYON_NUM_THREADS` says
-            threads: rayon::current_num_threads(),
+            threads: threads::available(),
         }
     }
 }
@@ -51,7 +50,7 @@ pub struct Executor {
     groups: Vec<Vec<Option<Ready>>>,
     first: Vec<TensorType>,
     settings: Settings,
-    pool: rayon::ThreadPool,
+    threads: Threads,
 }
 
 /// What a step of a run is given.
@@ -151,7 +150,7 @@ struct Stacked {
 struct Tensors<'a> {
     lowered: &'a Lowered,
     weights: &'a Weights,
-    made: HashMap<Slot, Stacked>,
+    made: Vec<Option<Stacked>>,
 }
 
 impl Tensors<'_> {
@@ -161,7 +160,7 @@ impl Tensors<'_> {
         if self.lowered.constant[root] {
             return self.weights.constant(root);
         }
-        if let Some(stacked) = self.made.get(&root) {
+        if let Some(stacked) = &self.made[root] {
             return stacked
                 .buffer
                 .all()
@@ -174,7 +173,7 @@ impl Tensors<'_> {
 
 impl RowSource for Tensors<'_> {
     fn rows(&self, slot: Slot) -> Slice<'_> {
-        match self.made.get(&slot) {
+        match &self.made[slot] {
             Some(stacked) => stacked.buffer.all(),
             None => self.weights.constant(slot),
         }
@@ -208,11 +207,6 @@ impl Executor {
             .iter()
             .map(|part| part.stages.iter().map(ready).collect())
             .collect();
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(settings.threads)
-            .thread_name(|thread| format!("exact-{thread}"))
-            .build()
-            .expect("threads can be started; qed");
         Ok(Self {
             program,
             lowered,
@@ -220,7 +214,7 @@ impl Executor {
             groups,
             first,
             settings,
-            pool,
+            threads: Threads::new(settings.threads),
         })
     }
 
@@ -257,7 +251,7 @@ impl Executor {
                 Err(error) => results.push(Some(Err(error.into()))),
             }
         }
-        let done = self.pool.install(|| self.run_lanes(&mut lanes, &inputs, record));
+        let done = self.run_lanes(&mut lanes, &inputs, record);
         let mut done = done.into_iter();
         results
             .into_iter()
@@ -326,7 +320,7 @@ impl Executor {
     }
 
     fn tensors(&self, lanes: usize, inputs: impl Fn(usize, usize) -> Buffer) -> Tensors<'_> {
-        let mut made = HashMap::new();
+        let mut made: Vec<_> = (0..self.lowered.slots()).map(|_| None).collect();
         for input in 0..self.program.inputs.len() {
             let mut buffer = inputs(0, input);
             let mut starts = vec![0, buffer.len()];
@@ -334,7 +328,7 @@ impl Executor {
                 buffer.extend(inputs(lane, input).all());
                 starts.push(buffer.len());
             }
-            made.insert(self.lowered.input(input), Stacked { buffer, starts });
+            made[self.lowered.input(input)] = Some(Stacked { buffer, starts });
         }
         Tensors {
             lowered: &self.lowered,
@@ -360,13 +354,14 @@ impl Executor {
                     }
                     Stage::Attention(attending) => self.attention(attending, &mut tensors, lanes)?,
                     Stage::Append { call, state } => self.append(*call, *state, &tensors, lanes),
-                    Stage::Whole { call } => self.whole(*call, &mut tensors, lanes)?,
+                    Stage::Whole { call } => self.whole(*call, None, &mut tensors, lanes)?,
+                    Stage::Keep { call, scores } => self.whole(*call, Some(*scores), &mut tensors, lanes)?,
                 }
                 if at + 1 == part.stages.len() {
                     self.record(&part.hands_on, &tensors, lanes, record);
                 }
                 for slot in &part.ended[at] {
-                    tensors.made.remove(slot);
+                    tensors.made[*slot] = None;
                 }
             }
             if part.stages.is_empty() {
@@ -395,7 +390,7 @@ impl Executor {
                 if root != call.output {
                     continue;
                 }
-                if let Err(fault) = self.whole(at, &mut tensors, lanes) {
+                if let Err(fault) = self.whole(at, None, &mut tensors, lanes) {
                     return Err(Failure::Operator {
                         at: call.place,
                         fault,
@@ -431,7 +426,7 @@ impl Executor {
                 start..start + *rows as u64
             })
             .collect();
-        let outputs = ready.run(self.settings.isa, rows, &positions, tensors, self.settings.threads)?;
+        let outputs = ready.run(self.settings.isa, rows, &positions, tensors, &self.threads)?;
         for ((slot, buffer), (_, _, width)) in outputs.into_iter().zip(ready.outputs()) {
             let mut starts = vec![0];
             let mut at = 0;
@@ -439,7 +434,7 @@ impl Executor {
                 at += rows * width;
                 starts.push(at);
             }
-            tensors.made.insert(slot, Stacked { buffer, starts });
+            tensors.made[slot] = Some(Stacked { buffer, starts });
         }
         Ok(())
     }
@@ -470,11 +465,8 @@ impl Executor {
         let all = starts[starts.len() - 1];
         // By lane, then by head of the keys; few of both: by rows as well
         let tasks = lanes.len() * heads.keys;
-        let divided = if tasks >= 2 * self.settings.threads {
-            1
-        } else {
-            (2 * self.settings.threads).div_ceil(tasks)
-        };
+        let wanted = 2 * self.threads.count();
+        let divided = if tasks >= wanted { 1 } else { wanted.div_ceil(tasks) };
         let mut blocks = Vec::new();
         for (lane, length) in lengths.iter().enumerate() {
             let some = length.div_ceil(divided).max(1);
@@ -523,11 +515,10 @@ impl Executor {
             SCRATCH.set(scratch);
             done.map(|()| part).map_err(|fault| fault.fault)
         };
-        let parts: Vec<Vec<f32>> = if self.settings.threads == 1 {
-            blocks.iter().map(compute).collect::<Result<_, _>>()?
-        } else {
-            blocks.par_iter().map(compute).collect::<Result<_, _>>()?
-        };
+        let mut parts = vec![Vec::new(); blocks.len()];
+        let of_blocks = blocks.iter().zip(&mut parts).collect();
+        self.threads
+            .try_for_each(of_blocks, |(block, part)| compute(block).map(|computed| *part = computed))?;
         let mut out = vec![0.0; all];
         for ((lane, group, rows), part) in blocks.iter().zip(parts) {
             for (row, part) in rows.clone().zip(part.chunks_exact(of_group.max(1))) {
@@ -537,7 +528,7 @@ impl Executor {
         }
         let buffer = Buffer::F32(out);
         let root = self.lowered.root[*output];
-        tensors.made.insert(root, Stacked { buffer, starts });
+        tensors.made[root] = Some(Stacked { buffer, starts });
         Ok(())
     }
 
@@ -550,7 +541,14 @@ impl Executor {
         }
     }
 
-    fn whole(&self, call: usize, tensors: &mut Tensors<'_>, lanes: &[Lane<'_>]) -> Result<(), Fault> {
+    /// One operator, lane by lane. With `scores`, one that keeps chances by ranks or masses, which are not there.
+    fn whole(
+        &self,
+        call: usize,
+        scores: Option<Slot>,
+        tensors: &mut Tensors<'_>,
+        lanes: &[Lane<'_>],
+    ) -> Result<(), Fault> {
         let call = &self.lowered.calls[call];
         let mut starts = vec![0];
         for lane in lanes {
@@ -565,7 +563,7 @@ impl Executor {
             rest = others;
         }
         let read: &Tensors<'_> = tensors;
-        let evaluate = |(at, out): (usize, crate::executor::buffer::SliceMut<'_>), threads: usize| {
+        let evaluate = |(at, out): (usize, crate::executor::buffer::SliceMut<'_>), threads: &Threads| {
             let lane = &lanes[at];
             let kinds: Vec<_> = call.inputs.iter().map(|slot| lane.types[*slot]).collect();
             if let Some(packed) = self.weights.packed(&self.lowered, call) {
@@ -573,11 +571,14 @@ impl Executor {
                 let x = (&kinds[0], read.of(call.inputs[0], at, lane.session), magnitudes);
                 return whole::product_with(self.settings.isa, &call.operator, x, packed, out, threads);
             }
-            let inputs: Vec<_> = call
-                .inputs
-                .iter()
-                .map(|slot| read.of(*slot, at, lane.session))
-                .collect();
+            let of = |slot: &Slot| read.of(*slot, at, lane.session);
+            if let Some(scores) = &scores {
+                let others = call.inputs[2..].iter().map(of).collect::<Vec<_>>();
+                let width = kinds[0].shape.row() as usize;
+                whole::keep(self.settings.isa, (of(&call.inputs[0]), of(scores)), width, &others, out);
+                return Ok(());
+            }
+            let inputs: Vec<_> = call.inputs.iter().map(of).collect();
             whole::evaluate(
                 self.settings.isa,
                 &call.operator,
@@ -590,16 +591,15 @@ impl Executor {
             )
         };
         let parts = parts.into_iter().enumerate();
-        let threads = self.settings.threads;
-        if threads == 1 || lanes.len() < threads {
+        if lanes.len() < self.threads.count() {
             for part in parts {
-                evaluate(part, threads)?;
+                evaluate(part, &self.threads)?;
             }
         } else {
-            let parts: Vec<_> = parts.collect();
-            parts.into_par_iter().try_for_each(|part| evaluate(part, 1))?;
+            self.threads
+                .try_for_each(parts.collect(), |part| evaluate(part, Threads::alone()))?;
         }
-        tensors.made.insert(call.output, Stacked { buffer, starts });
+        tensors.made[call.output] = Some(Stacked { buffer, starts });
         Ok(())
     }
 
@@ -618,11 +618,7 @@ impl Executor {
             }
             lane.recorded.push(digests);
         };
-        if self.settings.threads == 1 || lanes.len() == 1 {
-            lanes.iter_mut().enumerate().for_each(digests);
-        } else {
-            lanes.par_iter_mut().enumerate().for_each(digests);
-        }
+        self.threads.for_each(lanes.iter_mut().enumerate().collect(), digests);
     }
 
     /// Takes out the results, and makes the states those of the next step.

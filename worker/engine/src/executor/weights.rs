@@ -3,6 +3,7 @@
 use super::{
     buffer::{Buffer, Slice},
     lower::{Call, Lowered, Slot, Stage},
+    threads::Threads,
 };
 use assay_exact::{
     operator::{Fault, Operator, TensorType},
@@ -30,7 +31,8 @@ type Factor = (Slot, Option<Slot>, Class);
 /// All that is the same in every step.
 #[derive(Debug, Default)]
 pub(crate) struct Weights {
-    constants: HashMap<Slot, Buffer>,
+    /// For each tensor that is read as it is.
+    constants: Vec<Option<Buffer>>,
     packed: HashMap<Factor, Arc<Packed>>,
 }
 
@@ -102,7 +104,10 @@ impl Weights {
         names: &[String],
         source: &S,
     ) -> Result<Self, LoadError<S::Error>> {
-        let mut weights = Self::default();
+        let mut weights = Self {
+            constants: (0..lowered.slots()).map(|_| None).collect(),
+            packed: HashMap::new(),
+        };
         let in_groups: Vec<&Call> = lowered
             .parts
             .iter()
@@ -148,7 +153,7 @@ impl Weights {
             Ok(Buffer::from_bytes(kind.dtype, &bytes))
         };
         for weight in (0..names.len()).filter(|weight| kept[*weight]) {
-            weights.constants.insert(weight, read(weight)?);
+            weights.constants[weight] = Some(read(weight)?);
         }
         for call in lowered.constant_calls() {
             if lowered.root[call.output] != call.output {
@@ -163,12 +168,12 @@ impl Weights {
             let output = types[call.output];
             let mut out = Buffer::zeros(output.dtype, output.shape.len() as usize);
             let bindings = assay_exact::operator::Bindings::default();
-            crate::executor::whole::evaluate(isa, &call.operator, &kinds, &inputs, output, bindings, out.all_mut(), 1)
+            crate::executor::whole::evaluate(isa, &call.operator, &kinds, &inputs, output, bindings, out.all_mut(), Threads::alone())
                 .map_err(|fault| LoadError::Weight {
                     place: call.place,
                     fault,
                 })?;
-            weights.constants.insert(call.output, out);
+            weights.constants[call.output] = Some(out);
         }
         for (at, factor) in factors.iter().enumerate() {
             if weights.packed.contains_key(factor) {
@@ -176,7 +181,7 @@ impl Weights {
             }
             let (matrix, magnitudes, class) = *factor;
             let loaded;
-            let integers = match weights.constants.get(&matrix) {
+            let integers = match &weights.constants[matrix] {
                 Some(buffer) => buffer,
                 None => {
                     loaded = read(matrix)?;
@@ -228,8 +233,8 @@ impl Weights {
     ///
     /// If it has not been kept.
     pub(crate) fn constant(&self, root: Slot) -> Slice<'_> {
-        self.constants
-            .get(&root)
+        self.constants[root]
+            .as_ref()
             .expect("what operators read of constants is kept; qed")
             .all()
     }

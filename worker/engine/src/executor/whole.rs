@@ -3,6 +3,7 @@
 use super::{
     buffer::{Slice, SliceMut},
     group::{columns, data, integers},
+    threads::Threads,
 };
 use assay_exact::{
     operator::{Bindings, Call, Fault, Operator, Side, TensorType, Visible},
@@ -11,13 +12,12 @@ use assay_exact::{
 };
 use assay_kernels::{
     expression::{self, Evaluator, Input},
-    product::{multiply, Packed, Prepared, Rows},
+    product::{Packed, Prepared, Rows},
     rotate::Turns,
     row, sample,
     view::View,
     Isa,
 };
-use rayon::prelude::*;
 use std::{borrow::Cow, ops::Range};
 
 /// Elements of an output below which threads cost more than they save.
@@ -55,7 +55,7 @@ struct ByRows<'a> {
     x: &'a [f32],
     /// Elements of a row.
     width: usize,
-    threads: usize,
+    threads: &'a Threads,
 }
 
 impl ByRows<'_> {
@@ -68,11 +68,12 @@ impl ByRows<'_> {
     ) -> Result<(), Fault> {
         let rows = out.len().checked_div(each).unwrap_or_default();
         let part = |range: Range<usize>| &self.x[range.start * self.width..range.end * self.width];
-        if self.threads == 1 || self.x.len() < SMALL || rows < 2 {
+        if self.threads.count() == 1 || self.x.len() < SMALL || rows < 2 {
             return compute(0..rows, part(0..rows), out);
         }
-        let some = rows.div_ceil(self.threads * 4).max(1);
-        out.par_chunks_mut(some * each).enumerate().try_for_each(|(at, out)| {
+        let some = rows.div_ceil(self.threads.count() * 4).max(1);
+        let parts = out.chunks_mut(some * each).enumerate().collect();
+        self.threads.try_for_each(parts, |(at, out): (usize, &mut [T])| {
             let range = at * some..at * some + out.len() / each;
             compute(range.clone(), part(range), out)
         })
@@ -93,7 +94,7 @@ pub(crate) fn evaluate(
     output: TensorType,
     bindings: Bindings,
     out: SliceMut<'_>,
-    threads: usize,
+    threads: &Threads,
 ) -> Result<(), Fault> {
     if output.shape.is_empty() {
         return Ok(());
@@ -226,6 +227,26 @@ pub(crate) fn evaluate(
     }
 }
 
+/// The chances that are kept by the ranks of scores (with how many, for each row), or by their masses (with each row's
+/// total and share).
+pub(crate) fn keep(
+    isa: Isa,
+    (chances, scores): (Slice<'_>, Slice<'_>),
+    width: usize,
+    others: &[Slice<'_>],
+    out: SliceMut<'_>,
+) {
+    let (chances, scores) = (chances.indices(), scores.floats());
+    match (others, out) {
+        ([most], SliceMut::U32(out)) => sample::keep_likeliest(isa, chances, scores, width, most.indices(), out),
+        ([totals, shares], SliceMut::U32(out)) => {
+            let shares = (totals.sums(), shares.indices());
+            sample::keep_heaviest(isa, chances, scores, width, shares, out);
+        }
+        (others, _) => unreachable!("chances are kept by one or two inputs more, not {}", others.len()),
+    }
+}
+
 fn map(
     isa: Isa,
     expression: &assay_exact::expression::Expression,
@@ -233,7 +254,7 @@ fn map(
     inputs: &[Slice<'_>],
     shape: &Shape,
     out: &mut [f32],
-    threads: usize,
+    threads: &Threads,
 ) -> Result<(), Fault> {
     let evaluator = Evaluator::new(expression);
     let inputs: Vec<_> = kinds
@@ -245,25 +266,27 @@ fn map(
         })
         .collect();
     let (rows, width) = (shape.rows(), shape.row() as usize);
-    if threads == 1 || out.len() < SMALL || rows < 2 {
+    if threads.count() == 1 || out.len() < SMALL || rows < 2 {
         return expression::map(isa, &evaluator, &inputs, shape, 0..rows, out);
     }
-    let some = (rows as usize).div_ceil(threads * 4).max(1);
-    out.par_chunks_mut(some * width).enumerate().try_for_each(|(at, out)| {
+    let some = (rows as usize).div_ceil(threads.count() * 4).max(1);
+    let parts = out.chunks_mut(some * width).enumerate().collect();
+    threads.try_for_each(parts, |(at, out): (usize, &mut [f32])| {
         let start = (at * some) as u64;
         let rows = start..start + (out.len() / width) as u64;
         expression::map(isa, &evaluator, &inputs, shape, rows, out)
     })
 }
 
-fn copy_view(view: &View, shape: &Shape, input: Slice<'_>, out: SliceMut<'_>, threads: usize) {
-    fn copy<T: Copy + Default + Send + Sync>(view: &View, shape: &Shape, x: &[T], out: &mut [T], threads: usize) {
+fn copy_view(view: &View, shape: &Shape, input: Slice<'_>, out: SliceMut<'_>, threads: &Threads) {
+    fn copy<T: Copy + Default + Send + Sync>(view: &View, shape: &Shape, x: &[T], out: &mut [T], threads: &Threads) {
         let (rows, width) = (shape.rows(), shape.row() as usize);
-        if threads == 1 || out.len() < SMALL || rows < 2 {
+        if threads.count() == 1 || out.len() < SMALL || rows < 2 {
             return view.copy(x, 0..rows, out);
         }
-        let some = (rows as usize).div_ceil(threads * 2).max(1);
-        out.par_chunks_mut(some * width).enumerate().for_each(|(at, out)| {
+        let some = (rows as usize).div_ceil(threads.count() * 2).max(1);
+        let parts = out.chunks_mut(some * width).enumerate().collect();
+        threads.for_each(parts, |(at, out): (usize, &mut [T])| {
             let start = (at * some) as u64;
             view.copy(x, start..start + (out.len() / width) as u64, out);
         });
@@ -324,7 +347,7 @@ fn product(
     kinds: &[TensorType],
     inputs: &[Slice<'_>],
     out: &mut [f32],
-    threads: usize,
+    threads: &Threads,
 ) -> Result<(), Fault> {
     let dims = |input: usize| kinds[input].shape.dims();
     let size = |input: usize, from_last: usize| dims(input)[dims(input).len() - 1 - from_last] as usize;
@@ -341,7 +364,7 @@ fn product(
         |input: usize, part: usize, rows: usize| inputs[input].part(part * rows * depth..(part + 1) * rows * depth);
     let large = rows_a * rows_b * depth >= SMALL_PRODUCT;
     // Small products in parallel, or the columns of large ones
-    let each = |at: usize, out: &mut [f32], threads: usize| {
+    let each = |at: usize, out: &mut [f32], threads: &Threads| {
         let mut packed = Packed::new();
         let magnitudes = magnitudes_b.map(|all| &all[at * rows_b..(at + 1) * rows_b]);
         fill(isa, part(1, at, rows_b), b.class, (rows_b, depth), magnitudes, |rows| {
@@ -363,16 +386,14 @@ fn product(
         Ok(())
     };
     let of_part = shared * rows_a * rows_b;
-    if threads == 1 || parts_b == 1 || large {
-        let threads = if large { threads } else { 1 };
-        return out
-            .chunks_exact_mut(of_part)
-            .enumerate()
-            .try_for_each(|(at, out)| each(at, out, threads));
+    let mut parts = out.chunks_exact_mut(of_part).enumerate();
+    if threads.count() == 1 || parts_b == 1 || large {
+        let threads = if large { threads } else { Threads::alone() };
+        return parts.try_for_each(|(at, out)| each(at, out, threads));
     }
-    out.par_chunks_exact_mut(of_part)
-        .enumerate()
-        .try_for_each(|(at, out)| each(at, out, 1))
+    threads.try_for_each(parts.collect(), |(at, out): (usize, &mut [f32])| {
+        each(at, out, Threads::alone())
+    })
 }
 
 /// A product with weights that are packed: `x` is the first operand, with the magnitudes of its rows if it has any.
@@ -382,7 +403,7 @@ pub(crate) fn product_with(
     (kind, x, magnitudes): (&TensorType, Slice<'_>, Option<Slice<'_>>),
     packed: &Packed,
     out: SliceMut<'_>,
-    threads: usize,
+    threads: &Threads,
 ) -> Result<(), Fault> {
     let (Operator::Product { a, .. }, SliceMut::F32(out)) = (operator, out) else {
         unreachable!("only products have packed factors, and they give floats")
@@ -400,10 +421,10 @@ fn by_row_blocks(
     magnitudes: Option<&[f32]>,
     packed: &Packed,
     out: &mut [f32],
-    threads: usize,
+    threads: &Threads,
 ) -> Result<(), Fault> {
     let width = packed.columns();
-    let block = |start: usize, out: &mut [f32], threads: usize| {
+    let block = |start: usize, out: &mut [f32], threads: &Threads| {
         let range = start..start + out.len() / width;
         let x = x.part(range.start * depth..range.end * depth);
         let magnitudes = magnitudes.map(|all| &all[range.clone()]);
@@ -411,20 +432,18 @@ fn by_row_blocks(
         fill(isa, x, class, (range.len(), depth), magnitudes, |rows| {
             prepared.fill(isa, rows, packed.class())
         })?;
-        if threads > 1 {
-            return columns(isa, &prepared, packed, range.len(), out, threads);
-        }
-        multiply(isa, &prepared, packed, 0..range.len(), 0..width, out, width)
+        columns(isa, &prepared, packed, range.len(), out, threads)
     };
     /// Rows that a thread takes at least.
     const SOME: usize = 6;
-    if threads == 1 || rows < SOME * threads {
+    if threads.count() == 1 || rows < SOME * threads.count() {
         return block(0, out, threads);
     }
-    let some = rows.div_ceil(threads).next_multiple_of(SOME);
-    out.par_chunks_mut(some * width)
-        .enumerate()
-        .try_for_each(|(at, out)| block(at * some, out, 1))
+    let some = rows.div_ceil(threads.count()).next_multiple_of(SOME);
+    let parts = out.chunks_mut(some * width).enumerate().collect();
+    threads.try_for_each(parts, |(at, out): (usize, &mut [f32])| {
+        block(at * some, out, Threads::alone())
+    })
 }
 
 /// Makes rows integers and hands them on.

@@ -6,7 +6,12 @@ use assay_exact::{
     operator::Fault,
     tensor::{Shape, MAX_RANK},
 };
-use std::ops::Range;
+use std::{cell::RefCell, ops::Range};
+
+thread_local! {
+    /// Kept from map to map: of a few elements, making it would take longer than what is computed.
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
 
 /// An input's elements.
 #[derive(Clone, Copy, Debug)]
@@ -130,7 +135,7 @@ pub fn map(
     } else {
         merged(all)
     };
-    let mut scratch = Scratch::default();
+    let mut scratch = SCRATCH.take();
     let mut operands = Vec::with_capacity(inputs.len());
     let (mut index, mut rest) = (rows.start * row, out);
     while !rest.is_empty() {
@@ -157,5 +162,6 @@ pub fn map(
         index += length as u64;
         rest = others;
     }
+    SCRATCH.set(scratch);
     Ok(())
 }
