@@ -182,8 +182,10 @@ def weight_sum(step, inputs, b):
 
 
 def quantise(step, inputs, kind):
-    q = rows.quantise(*inputs, kind)
-    return q.astype(np.int8 if kind == rows.INT8 else np.int16)
+    type_ = np.int8 if kind == rows.INT8 else np.int16
+    if inputs[0].size == 0:
+        return np.zeros(inputs[0].shape, type_)
+    return rows.quantise(*inputs, kind).astype(type_)
 
 
 # Products
@@ -240,6 +242,8 @@ def _index(indices, below):
 
 def lookup(step, inputs):
     table, indices = inputs
+    if 0 in table.shape[1:]:
+        return np.zeros(indices.shape + table.shape[1:], table.dtype)
     return table[_index(indices, table.shape[0])]
 
 
@@ -251,6 +255,8 @@ def pick(step, inputs):
 def scatter(step, inputs, count):
     x, m, indices = inputs
     total = np.zeros((count.at(step), x.shape[0]), I64)
+    if total.size == 0:
+        return total.T.astype(F32)
     np.add.at(total, _index(indices, count.at(step)), rows.quantise_column(x, m).T)
     return rows.column_sum(total.T, m)
 
@@ -259,14 +265,19 @@ def rotate(step, inputs, axis, inverse):
     x, frequencies = inputs
     half = x.shape[-1] // 2
     along = x.ndim - 1 - axis
-    positions = U64(step.position) + np.arange(x.shape[along], dtype=U64)
-    positions = positions.reshape([-1 if i == along else 1 for i in range(x.ndim)])
-    phase = ((positions * frequencies) >> U64(32)).astype(U32)  # products wrap at 2^64
-    sine, cosine = scalars.sin_turn(phase), scalars.cos_turn(phase)
-    if inverse:
-        sine = scalars.neg(sine)
+    places = np.arange(x.shape[along], dtype=U64).reshape([-1 if i == along else 1 for i in range(x.ndim)])
     first, second = x[..., :half], x[..., half:]
-    return np.concatenate([first * cosine - second * sine, second * cosine + first * sine], axis=-1)
+
+    def turned(places, sign, own, other):
+        phase = (((U64(step.position) + places) * frequencies) >> U64(32)).astype(U32)  # products wrap at 2^64
+        sine, cosine = scalars.sin_turn(phase), scalars.cos_turn(phase)
+        if inverse:
+            sine = scalars.neg(sine)
+        return own * cosine - other * sine if sign < 0 else own * cosine + other * sine
+
+    # Both elements of a pair have a position of their own, which is another one if it counts along the row.
+    low, high = (places[..., :half], places[..., half:]) if axis == 0 else (places, places)
+    return np.concatenate([turned(low, -1, first, second), turned(high, 1, second, first)], axis=-1)
 
 
 # Drawing a token
@@ -336,6 +347,8 @@ def random(step, inputs, stream):
 
 def count(step, inputs, rows_):
     size = rows_.at(step)
+    if size == 0:
+        return np.zeros(0, U32)
     return np.bincount(_index(inputs[0], size), minlength=size).astype(U32)
 
 
