@@ -3,6 +3,8 @@
 //! Everything here is computed by operations that give the same bits on every machine, so that import does: powers and
 //! other functions are those of `libm`, which is plain Rust.
 
+mod blocks;
+
 use crate::{
     config::{self, BertConfig, Config, DecoderConfig, RopeScaling},
     source::{SourceError, Weights},
@@ -26,6 +28,9 @@ use assay_programs::{
 
 /// What a weight's name has behind that of the integers whose rows' magnitudes it is.
 const MAGNITUDES: &str = ".magnitudes";
+
+/// The same of the multipliers of their blocks.
+const MULTIPLIERS: &str = ".multipliers";
 
 /// The rotary frequencies, which models do not store.
 const FREQUENCIES: &str = "rotary.frequencies";
@@ -133,6 +138,8 @@ pub struct WeightMaker<'a> {
     precision: Precision,
     /// The magnitudes of the rows that were made integers last, which are declared next.
     magnitudes: Vec<f32>,
+    /// The multipliers of their blocks, which are declared behind them.
+    multipliers: Vec<i16>,
 }
 
 impl<'a> WeightMaker<'a> {
@@ -143,6 +150,7 @@ impl<'a> WeightMaker<'a> {
             source,
             precision,
             magnitudes: Vec::new(),
+            multipliers: Vec::new(),
         }
     }
 
@@ -151,6 +159,9 @@ impl<'a> WeightMaker<'a> {
         let name = weight.name.as_str();
         if name.ends_with(MAGNITUDES) {
             return Ok(to_bytes(&std::mem::take(&mut self.magnitudes)));
+        }
+        if name.ends_with(MULTIPLIERS) {
+            return Ok(to_bytes(&std::mem::take(&mut self.multipliers)));
         }
         if name == FREQUENCIES {
             let Config::Decoder(config) = self.config else {
@@ -171,13 +182,16 @@ impl<'a> WeightMaker<'a> {
             return Ok(to_bytes(&self.column_scales(&self.read(&second, &shape)?, shape[1])));
         }
         let mut elements = self.read(name, &expected)?;
+        if self.has_blocks(&expected) {
+            return self.quantise_blocks(name, &elements, expected[1]);
+        }
         if is_second(name) {
             let scales = self.column_scales(&elements, expected[1]);
             for row in elements.chunks_exact_mut(expected[1]) {
                 row.iter_mut().zip(&scales).for_each(|(x, scale)| *x /= scale);
             }
         }
-        if let Some(second) = followed_by(name) {
+        if let Some(second) = followed_by(name).filter(|_| !self.has_blocks(&[expected[1], expected[0]])) {
             // Scaling a whole row costs nothing: its magnitude takes it
             let shape = [expected[1], expected[0]];
             let scales = self.column_scales(&self.read(&second, &shape)?, shape[1]);
@@ -190,6 +204,13 @@ impl<'a> WeightMaker<'a> {
             DType::I16 => self.quantise::<i16>(name, &elements, &expected, Class::Int16),
             _ => Ok(to_bytes(&elements)),
         }
+    }
+
+    /// Whether a tensor of these dimensions is a matrix whose rows have multipliers. They take what column scales do, and blocks
+    /// of a published format must stay as they are.
+    fn has_blocks(&self, shape: &[usize]) -> bool {
+        let is_decoder = matches!(self.config, Config::Decoder(_));
+        is_decoder && matches!(shape, [_, columns] if self.precision.has_blocks(*columns))
     }
 
     /// The elements of a tensor of the model, whatever prefix names have.
@@ -230,6 +251,19 @@ impl<'a> WeightMaker<'a> {
         logarithms.iter().map(|logarithm| pow2(power(logarithm))).collect()
     }
 
+    /// Rows as integers of eight bits with multipliers, which are kept with the rows' magnitudes for the next weights.
+    fn quantise_blocks(&mut self, name: &str, elements: &[f32], width: usize) -> Result<Vec<u8>, BuildError> {
+        let mut integers = Vec::with_capacity(elements.len());
+        self.magnitudes.clear();
+        self.multipliers.clear();
+        for (at, row) in elements.chunks_exact(width).enumerate() {
+            check_row(name, at, row)?;
+            let magnitude = blocks::quantise(row, &mut integers, &mut self.multipliers);
+            self.magnitudes.push(magnitude);
+        }
+        Ok(to_bytes(&integers))
+    }
+
     /// Rows as integers, whose magnitudes are kept for the next weight.
     fn quantise<T: assay_exact::tensor::Element + TryFrom<i32>>(
         &mut self,
@@ -242,14 +276,7 @@ impl<'a> WeightMaker<'a> {
         self.magnitudes.clear();
         let mut bytes = Vec::with_capacity(size_of::<T>() * elements.len());
         for (at, row) in elements.chunks_exact(width).enumerate() {
-            let magnitude = row::magnitude(row).unwrap_or(f32::INFINITY);
-            if !row::is_operand(magnitude) {
-                return Err(BuildError::Row {
-                    name: name.into(),
-                    row: at,
-                    got: magnitude,
-                });
-            }
+            let magnitude = check_row(name, at, row)?;
             for x in row {
                 let Ok(q) = T::try_from(class.quantise(*x, magnitude)) else {
                     unreachable!("an integer of a class fits the type in which the class is stored")
@@ -260,6 +287,19 @@ impl<'a> WeightMaker<'a> {
         }
         Ok(bytes)
     }
+}
+
+/// The magnitude of a row, if it can be that of a product's operand.
+fn check_row(name: &str, at: usize, row: &[f32]) -> Result<f32, BuildError> {
+    let magnitude = row::magnitude(row).unwrap_or(f32::INFINITY);
+    if row::is_operand(magnitude) {
+        return Ok(magnitude);
+    }
+    Err(BuildError::Row {
+        name: name.into(),
+        row: at,
+        got: magnitude,
+    })
 }
 
 /// Rotary frequencies in 2⁻⁶⁴ of a turn for each position: θ^(−2i/D) ÷ 2π, scaled as the model says.
