@@ -9,7 +9,7 @@ planted in them what Sun et al. 2024 (arXiv:2402.17762) and others measured in t
 - biases of keys of up to 150, in the dimensions that rotate slowest, so that attention depends little on them.
 
 The model goes to MODELS/massive (config.json, model.safetensors). Windows are sampled from the model itself (temperature 1,
-fixed seed), five of 256 tokens. The reference has `ids`, `top1`, `margins` and `log_probs` as in decoder_reference.py, and
+fixed seed), five of 256 tokens, but every tenth token or so is a delimiter. The reference has `ids`, `top1`, `margins` and `log_probs` as in decoder_reference.py, and
 
     scores          F32 [windows, length - 1, vocabulary]   the logits
     delimiters      U32 [windows, length - 1]   1 where the token is one of those with massive activations
@@ -30,7 +30,7 @@ SEED = 30
 WIDTH, LAYERS, HEADS, KEYS, INNER, VOCABULARY = 256, 8, 4, 2, 768, 2048
 DIMENSION = WIDTH // HEADS
 WINDOWS, LENGTH = 5, 256
-# The first token, and three that occur more often than others.
+# The first token, and three that the text is made to have more often than others.
 FIRST, DELIMITERS = 0, (1, 2, 3)
 # Channels that say which of these a token is, and channels in which they become massive.
 MARKS, MASSIVE, HEIGHTS = (7, 8), (100, 201), (12_000.0, 1_500.0)
@@ -62,8 +62,7 @@ def weights():
         return gain * noise(generator, rows, columns) * spreads / columns ** 0.5
 
     model = {"model.embed_tokens.weight": noise(generator, VOCABULARY, WIDTH)}
-    model["lm_head.weight"] = matrix(VOCABULARY, WIDTH, 2.5)
-    # Delimiters are likely behind everything else.
+    model["lm_head.weight"] = matrix(VOCABULARY, WIDTH, 1.6)
     model["model.norm.weight"] = spread(generator, WIDTH, 0.3)
     for layer in range(LAYERS):
         name = f"model.layers.{layer}"
@@ -77,10 +76,10 @@ def weights():
             for half in 0, DIMENSION // 2:
                 signs = torch.randint(0, 2, (KEYS,), generator=generator) * 2 - 1
                 keys[:, slowest + half] += signs * (30 + 120 * torch.rand(KEYS, generator=generator))
-        model[f"{name}.self_attn.o_proj.weight"] = matrix(WIDTH, HEADS * DIMENSION, 0.7)
+        model[f"{name}.self_attn.o_proj.weight"] = matrix(WIDTH, HEADS * DIMENSION, 0.35)
         model[f"{name}.mlp.gate_proj.weight"] = matrix(INNER, WIDTH, 1.0)
         model[f"{name}.mlp.up_proj.weight"] = matrix(INNER, WIDTH, 1.0)
-        model[f"{name}.mlp.down_proj.weight"] = matrix(WIDTH, INNER, 1.0)
+        model[f"{name}.mlp.down_proj.weight"] = matrix(WIDTH, INNER, 0.4)
     plant(model)
     return {name: tensor.contiguous() for name, tensor in model.items()}
 
@@ -114,8 +113,25 @@ def plant(model):
                 made = (25.0 * (1 + share / 7)) ** 2
                 model[f"{name}.down_proj.weight"][MASSIVE[which], unit] = sign * share * height / made
     model["model.norm.weight"][list(MASSIVE)] = 0.02
-    # Delimiters are likely: about one token in ten.
-    model["lm_head.weight"][list(DELIMITERS)] *= 1.3
+
+
+def run(model, ids):
+    """What the model gives for one window, with all hidden states."""
+    return model(input_ids=ids[None], use_cache=False, output_hidden_states=True)
+
+
+def calibrate(model):
+    """Brings massive activations to their heights: how much the units see of a mark depends on all that is beside it."""
+    generator = torch.Generator().manual_seed(SEED)
+    ids = torch.randint(4, VOCABULARY, (64,), generator=generator)
+    ids[8::8] = DELIMITERS[0]
+    ids[0] = FIRST
+    hidden = run(model, ids).hidden_states[2][0]
+    down = model.model.layers[1].mlp.down_proj.weight
+    for channel, height, rows in zip(MASSIVE, HEIGHTS, (hidden[:1], hidden[8::8])):
+        got = rows[:, channel].mean()
+        units = down[channel].abs() > 0.1 * down[channel].abs().max()
+        down[channel, units] *= height / got
 
 
 def sampled(model):
@@ -125,7 +141,10 @@ def sampled(model):
     while ids.shape[1] < LENGTH:
         output = model(input_ids=ids[:, -1:], past_key_values=cache, use_cache=True)
         cache = output.past_key_values
-        ids = torch.cat([ids, torch.multinomial(output.logits[:, -1].softmax(-1), 1, generator=chance)], 1)
+        following = torch.multinomial(output.logits[:, -1].softmax(-1), 1, generator=chance)
+        delimiters = torch.tensor(DELIMITERS)[torch.randint(0, len(DELIMITERS), (WINDOWS, 1), generator=chance)]
+        ends = torch.rand((WINDOWS, 1), generator=chance) < 0.1
+        ids = torch.cat([ids, torch.where(ends, delimiters, following)], 1)
     return ids
 
 
@@ -135,12 +154,14 @@ def main():
     folder = places.MODELS / NAME
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(CONFIG, indent=1))
-    save_file(weights(), folder / "model.safetensors")
-    with torch.inference_mode():
-        model = transformers.Qwen2ForCausalLM.from_pretrained(
-            folder, dtype=torch.float32, attn_implementation="eager").eval()
+    with torch.no_grad():
+        model = transformers.Qwen2ForCausalLM(
+            transformers.Qwen2Config(**CONFIG, dtype=torch.float32, attn_implementation="eager")).eval()
+        model.load_state_dict(weights(), strict=True)
+        calibrate(model)
+        save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / "model.safetensors")
         ids = sampled(model)
-        outputs = [model(input_ids=window[None, :-1], use_cache=False, output_hidden_states=True) for window in ids]
+        outputs = [run(model, window[:-1]) for window in ids]
     scores = torch.cat([output.logits for output in outputs])
     best = scores.topk(2)
     chosen = scores.double().log_softmax(-1).gather(2, ids[:, 1:, None])[..., 0]

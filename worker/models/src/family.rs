@@ -4,6 +4,7 @@
 //! other functions are those of `libm`, which is plain Rust.
 
 mod blocks;
+mod keys;
 
 use crate::{
     config::{self, BertConfig, Config, DecoderConfig, RopeScaling},
@@ -182,10 +183,14 @@ impl<'a> WeightMaker<'a> {
             return Ok(to_bytes(&self.column_scales(&self.read(&second, &shape)?, shape[1])));
         }
         let mut elements = self.read(name, &expected)?;
-        if self.has_blocks(&expected) {
-            return self.quantise_blocks(name, &elements, expected[1]);
+        if let Some(scales) = self.key_scales(name)? {
+            // Of a matrix, whole rows; of a bias, single elements
+            let width = elements.len() / scales.len().max(1);
+            for (row, scale) in elements.chunks_exact_mut(width.max(1)).zip(&scales) {
+                row.iter_mut().for_each(|x| *x *= scale);
+            }
         }
-        if is_second(name) {
+        if is_second(name) && !self.has_blocks(&expected) {
             let scales = self.column_scales(&elements, expected[1]);
             for row in elements.chunks_exact_mut(expected[1]) {
                 row.iter_mut().zip(&scales).for_each(|(x, scale)| *x /= scale);
@@ -198,6 +203,9 @@ impl<'a> WeightMaker<'a> {
             for (row, scale) in elements.chunks_exact_mut(expected[1]).zip(&scales) {
                 row.iter_mut().for_each(|x| *x *= scale);
             }
+        }
+        if self.has_blocks(&expected) {
+            return self.quantise_blocks(name, &elements, expected[1]);
         }
         match weight.dtype {
             DType::I8 => self.quantise::<i8>(name, &elements, &expected, Class::Int8),
@@ -228,6 +236,24 @@ impl<'a> WeightMaker<'a> {
             }
         }
         Err(error.expect("at least one prefix was tried; qed").into())
+    }
+
+    /// What the rows of a map to queries or keys are multiplied by, if it is one of a decoder whose keys have biases: see
+    /// [`keys`].
+    fn key_scales(&self, name: &str) -> Result<Option<Vec<f32>>, BuildError> {
+        let Config::Decoder(config) = self.config else {
+            return Ok(None);
+        };
+        let Some((layer, part)) = keys::part(name).filter(|_| config.qkv_bias) else {
+            return Ok(None);
+        };
+        let rows = (config.kv_heads * config.head_dim) as usize;
+        let width = config.hidden as usize;
+        let biases = self.read(&format!("{layer}.self_attn.k_proj.bias"), &[rows])?;
+        let weights = self.read(&format!("{layer}.self_attn.k_proj.weight"), &[rows, width])?;
+        let gains = self.read(&format!("{layer}.input_layernorm.weight"), &[width])?;
+        let scales = keys::scales(&biases, &weights, &gains, config.head_dim as usize);
+        Ok(Some(keys::of(part, &scales, config)))
     }
 
     /// Powers of two that make the columns of a matrix `[.., width]` about equally large: see [`SCALES`]. Activations of

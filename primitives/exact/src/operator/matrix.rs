@@ -123,7 +123,7 @@ impl Call<'_> {
         let blocks = range.start / BLOCK..range.end.div_ceil(BLOCK);
         let in_class = |c: &i16| {
             if i32::from(*c).abs() <= Class::Int16.most() {
-                Ok((*c).into())
+                Ok(i64::from(*c))
             } else {
                 Err(Fault::Class)
             }
