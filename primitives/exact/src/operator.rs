@@ -154,8 +154,10 @@ pub enum Operator {
     /// F32 `[..]`. Output: I8 or I16 `[.., K]`.
     Quantise(Class),
     /// Products of rows: see [`crate::product`]. Inputs: a `[.., M, K]`, b `[.., N, K]`, the magnitudes of a `[.., M]` if
-    /// `a.scaled`, those of b `[.., N]` if `b.scaled`. What stands before M in a is a multiple of what stands before N
-    /// in b, and consecutive parts of a share a part of b. Output: F32 `[.., M, N]`.
+    /// `a.scaled`, those of b `[.., N]` if `b.scaled`, and, if there is one input more, multipliers of b I16
+    /// `[.., N, K/32]`, which must be I8 then: what each 32 elements of a row add to the sum is multiplied by one of them
+    /// (see [`crate::product::BLOCK`]). What stands before M in a is a multiple of what stands before N in b, and consecutive
+    /// parts of a share a part of b. Output: F32 `[.., M, N]`.
     Product {
         /// The first operand, usually activations.
         a: Side,

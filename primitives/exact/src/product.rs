@@ -3,6 +3,9 @@
 //! An operand of a product is a row of integers of one of three classes. Wide integers are cut into digits of
 //! eight bits, and of the digits' products only those are kept that are as significant as the wider operand asks
 //! for. That is the definition; every integer kernel that gives the same accumulator will do.
+//!
+//! Rows of one digit can be finer where they are smaller: each [`BLOCK`] of them has a multiplier then, an integer by which
+//! what it adds to the accumulator is multiplied. The sum stays one of integers.
 
 use crate::{
     row::exponent,
@@ -12,6 +15,14 @@ use codec::{Decode, DecodeWithMemTracking, Encode};
 
 /// Digits of the widest class.
 pub const MAX_DIGITS: usize = 3;
+
+/// Consecutive integers of a row that share a multiplier, where rows have multipliers: as many as a block of
+/// llama.cpp's formats has.
+pub const BLOCK: u64 = 32;
+
+/// Longest row with multipliers: a longer sum could overflow 64 bits, since a term is below 2²⁹ and a multiplier at
+/// most 2¹⁴.
+pub const MAX_MULTIPLIED: u64 = 1 << 19;
 
 /// Class of a product's operand: how a row of floats is made a row of integers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode, DecodeWithMemTracking)]

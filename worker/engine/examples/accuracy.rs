@@ -1,11 +1,11 @@
 //! How near real models in exact arithmetic are to floats, against what PyTorch computed (`bench/python`):
 //!
 //! ```text
-//! cargo run --release -p assay-engine --example accuracy -- minilm|stories15m|smollm2 [PRECISION …]
+//! cargo run --release -p assay-engine --example accuracy -- minilm|stories15m|smollm2|massive [PRECISION …]
 //! ```
 //!
 //! MiniLM: cosines of 1,000 texts. Decoders, every token given (teacher-forced): how often the likeliest token is the same, and
-//! the perplexity's ratio.
+//! the perplexity's ratio; where the reference has scores, also the cosines of those.
 
 use assay_engine::{
     executor::{Buffer, Executor, Given},
@@ -135,6 +135,11 @@ fn decoder(model: &str, precision: Precision) -> Result<()> {
     let vocabulary = config.vocabulary() as usize;
     let (ids, top1) = (reference.words("ids")?, reference.words("top1")?);
     let log_probs = reference.floats("log_probs")?;
+    let scores_in_floats = match reference.header.contains_key("scores") {
+        true => reference.floats("scores")?,
+        false => Vec::new(),
+    };
+    let mut angles = Vec::new();
     let windows = ids
         .chunks_exact(length)
         .zip(top1.chunks_exact(length - 1))
@@ -153,6 +158,12 @@ fn decoder(model: &str, precision: Precision) -> Result<()> {
             return Err("expected scores".into());
         };
         for (at, row) in scores.chunks_exact(vocabulary).enumerate() {
+            angles.extend(
+                scores_in_floats
+                    .chunks_exact(vocabulary)
+                    .nth(count)
+                    .map(|other| 1.0 - cosine(row, other)),
+            );
             let most = row.iter().copied().fold(f32::MIN, f32::max);
             let best = row.iter().position(|score| *score == most).unwrap_or_default();
             let sum: f64 = row.iter().map(|score| f64::from(score - most).exp()).sum();
@@ -170,14 +181,25 @@ fn decoder(model: &str, precision: Precision) -> Result<()> {
         perplexity(theirs),
         perplexity(ours) / perplexity(theirs)
     );
+    angles.sort_by(f64::total_cmp);
+    if let [.., worst] = angles[..] {
+        let (mean, median) = (angles.iter().sum::<f64>() / count as f64, angles[count / 2]);
+        println!("  1 - cosine of scores: mean {mean:.2e}, median {median:.2e}, worst {worst:.2e}");
+    }
     Ok(())
+}
+
+/// The cosine of two vectors.
+fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (model, precisions) = arguments
         .split_first()
-        .ok_or("expected a model: minilm, stories15m or smollm2")?;
+        .ok_or("expected a model: minilm, stories15m, smollm2 or massive")?;
     let precisions = if precisions.is_empty() {
         Precision::ALL.to_vec()
     } else {

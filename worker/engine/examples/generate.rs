@@ -4,14 +4,15 @@
 //! cargo run --release -p assay-engine --example generate -- MODEL PRECISION PROMPT
 //! ```
 //!
-//! MODEL is a folder as Hugging Face has them or a GGUF file, PRECISION such as `w8a16`. A model with a chat template is asked
+//! MODEL is a folder as Hugging Face has them or a GGUF file, PRECISION such as `w8a16`, or `auto` for what
+//! suits its family. A model with a chat template is asked
 //! the prompt as a user's message. Four answers are generated together: the likeliest, and three that are drawn.
 
 use assay_engine::{
     generate::{Request, Sampling},
     Generator, Settings,
 };
-use assay_models::{import, ChatTemplate, Message, Package, Tokenizer};
+use assay_models::{import, ChatTemplate, Config, Message, Package, Source, Tokenizer};
 use std::{error::Error, path::Path, time::Instant};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -20,7 +21,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let start = Instant::now();
     let files = tempfile::tempdir()?;
-    let imported = import(Path::new(model), "model", precision.parse()?, files.path())?;
+    let model = Path::new(model);
+    let precision = match precision.as_str() {
+        "auto" => Config::of(&Source::open(model)?)?.recommended(),
+        name => name.parse()?,
+    };
+    let imported = import(model, "model", precision, files.path())?;
     let package = Package::load(imported.manifest, |file| files.path().join(&file.name))?;
     let manifest = package.manifest();
     println!(

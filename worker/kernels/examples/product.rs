@@ -1,9 +1,9 @@
 //! How fast products of rows are: `cargo run --release -p assay-kernels --example product`.
 //!
 //! One thread. GMAC/s counts a multiplication with addition once, whatever the classes are. With one row in a, the
-//! GB/s are those of b's bytes; everything else is the best of some repetitions, since machines are noisy.
+//! GB/s are those of b's bytes without multipliers (·c); everything else is the best of some repetitions, since machines are noisy.
 
-use assay_exact::product::Class;
+use assay_exact::product::{Class, BLOCK};
 use assay_kernels::{
     product::{multiply, Integers, Packed, Prepared, Rows},
     Isa,
@@ -73,21 +73,31 @@ fn main() {
         (96, 64, 96),
     ];
     println!("GMAC/s; for each: product, with preparing a, with packing b too");
-    print!("{:>16} {:>8}", "a × b", "isa");
+    print!("{:>18} {:>8}", "a × b", "isa");
     shapes
         .iter()
         .for_each(|(m, k, n)| print!("{:>22}", format!("{m}×{k}×{n}")));
     println!("{:>22}", "1×4096×4096, GB/s");
-    for class_b in CLASSES {
+    // Eight bits, without and with multipliers
+    for (class_b, in_blocks) in CLASSES
+        .into_iter()
+        .map(|class| (class, false))
+        .chain([(Class::Int8, true)])
+    {
         for class_a in CLASSES {
             for isa in Isa::available().into_iter().rev() {
-                print!("{:>16} {:>8}", format!("{class_a:?} × {class_b:?}"), isa.to_string());
+                let blocks = if in_blocks { " ·c" } else { "" };
+                print!(
+                    "{:>18} {:>8}",
+                    format!("{class_a:?} × {class_b:?}{blocks}"),
+                    isa.to_string()
+                );
                 for (m, k, n) in shapes {
                     let [product, prepared, packed] =
-                        measure(isa, (class_a, class_b), (m, k, n)).map(|seconds| rate(m * k * n, seconds));
+                        measure(isa, (class_a, class_b, in_blocks), (m, k, n)).map(|seconds| rate(m * k * n, seconds));
                     print!("{:>22}", format!("{product:.1} {prepared:.1} {packed:.1}"));
                 }
-                let [decode, ..] = measure(isa, (class_a, class_b), (1, 4_096, 4_096));
+                let [decode, ..] = measure(isa, (class_a, class_b, in_blocks), (1, 4_096, 4_096));
                 println!("{:>22.1}", rate(4_096 * 4_096 * class_b.digits(), decode));
             }
         }
@@ -118,7 +128,11 @@ fn main() {
 }
 
 /// Seconds for a product; with a prepared; with a prepared and b packed.
-fn measure(isa: Isa, (class_a, class_b): (Class, Class), (m, k, n): (usize, usize, usize)) -> [f64; 3] {
+fn measure(
+    isa: Isa,
+    (class_a, class_b, in_blocks): (Class, Class, bool),
+    (m, k, n): (usize, usize, usize),
+) -> [f64; 3] {
     let (data_a, data_b) = (Data::new(class_a, m * k), Data::new(class_b, n * k));
     let (magnitudes_a, magnitudes_b) = (vec![1.5; m], vec![0.75; n]);
     let rows_a = Rows::new(data_a.integers(), m, k, Some(&magnitudes_a));
@@ -126,7 +140,14 @@ fn measure(isa: Isa, (class_a, class_b): (Class, Class), (m, k, n): (usize, usiz
     let (mut a, mut b) = (Prepared::new(), Packed::new());
     let mut out = vec![0.0; m * n];
     let prepare = |a: &mut Prepared| a.fill(isa, &rows_a, class_b).expect("integers are in their class");
-    let pack = |b: &mut Packed| b.fill(isa, &rows_b).expect("integers are in their class");
+    let multipliers = vec![9_999; n * k / BLOCK as usize];
+    let pack = |b: &mut Packed| {
+        let packed = match in_blocks {
+            false => b.fill(isa, &rows_b),
+            true => b.fill_multiplied(isa, &rows_b, &multipliers),
+        };
+        packed.expect("integers are in their class");
+    };
     let mut product =
         |a: &Prepared, b: &Packed| multiply(isa, a, b, 0..m, 0..n, &mut out, n).expect("products are finite");
     prepare(&mut a);

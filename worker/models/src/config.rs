@@ -8,6 +8,7 @@ pub use bert::{Activation, BertConfig, Pooling};
 pub use decoder::{DecoderConfig, Family, RopeScaling};
 
 use crate::source::{Gguf, Source};
+use assay_programs::family::Precision;
 use fields::Fields;
 use std::path::Path;
 
@@ -127,6 +128,15 @@ impl Config {
     /// From a GGUF file's metadata and tensors.
     pub fn from_gguf(gguf: &Gguf) -> Result<Self, ConfigError> {
         DecoderConfig::from_gguf(gguf).map(Self::Decoder)
+    }
+
+    /// The bits that suit the family: see `docs/models.md`. Activations of Qwen2 are massive at some tokens, and it takes
+    /// sixteen bits of weights and 24 of activations to be near there.
+    pub fn recommended(&self) -> Precision {
+        match self {
+            Self::Decoder(config) if config.family == Family::Qwen2 => Precision::W16A24,
+            Self::Bert(_) | Self::Decoder(_) => Precision::W8A16,
+        }
     }
 
     /// Token ids are below this.

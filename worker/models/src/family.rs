@@ -3,6 +3,9 @@
 //! Everything here is computed by operations that give the same bits on every machine, so that import does: powers and
 //! other functions are those of `libm`, which is plain Rust.
 
+mod blocks;
+mod keys;
+
 use crate::{
     config::{self, BertConfig, Config, DecoderConfig, RopeScaling},
     source::{SourceError, Weights},
@@ -26,6 +29,9 @@ use assay_programs::{
 
 /// What a weight's name has behind that of the integers whose rows' magnitudes it is.
 const MAGNITUDES: &str = ".magnitudes";
+
+/// The same of the multipliers of their blocks.
+const MULTIPLIERS: &str = ".multipliers";
 
 /// The rotary frequencies, which models do not store.
 const FREQUENCIES: &str = "rotary.frequencies";
@@ -133,6 +139,8 @@ pub struct WeightMaker<'a> {
     precision: Precision,
     /// The magnitudes of the rows that were made integers last, which are declared next.
     magnitudes: Vec<f32>,
+    /// The multipliers of their blocks, which are declared behind them.
+    multipliers: Vec<i16>,
 }
 
 impl<'a> WeightMaker<'a> {
@@ -143,6 +151,7 @@ impl<'a> WeightMaker<'a> {
             source,
             precision,
             magnitudes: Vec::new(),
+            multipliers: Vec::new(),
         }
     }
 
@@ -151,6 +160,9 @@ impl<'a> WeightMaker<'a> {
         let name = weight.name.as_str();
         if name.ends_with(MAGNITUDES) {
             return Ok(to_bytes(&std::mem::take(&mut self.magnitudes)));
+        }
+        if name.ends_with(MULTIPLIERS) {
+            return Ok(to_bytes(&std::mem::take(&mut self.multipliers)));
         }
         if name == FREQUENCIES {
             let Config::Decoder(config) = self.config else {
@@ -171,13 +183,20 @@ impl<'a> WeightMaker<'a> {
             return Ok(to_bytes(&self.column_scales(&self.read(&second, &shape)?, shape[1])));
         }
         let mut elements = self.read(name, &expected)?;
-        if is_second(name) {
+        if let Some(scales) = self.key_scales(name)? {
+            // Of a matrix, whole rows; of a bias, single elements
+            let width = elements.len() / scales.len().max(1);
+            for (row, scale) in elements.chunks_exact_mut(width.max(1)).zip(&scales) {
+                row.iter_mut().for_each(|x| *x *= scale);
+            }
+        }
+        if is_second(name) && !self.has_blocks(&expected) {
             let scales = self.column_scales(&elements, expected[1]);
             for row in elements.chunks_exact_mut(expected[1]) {
                 row.iter_mut().zip(&scales).for_each(|(x, scale)| *x /= scale);
             }
         }
-        if let Some(second) = followed_by(name) {
+        if let Some(second) = followed_by(name).filter(|_| !self.has_blocks(&[expected[1], expected[0]])) {
             // Scaling a whole row costs nothing: its magnitude takes it
             let shape = [expected[1], expected[0]];
             let scales = self.column_scales(&self.read(&second, &shape)?, shape[1]);
@@ -185,11 +204,21 @@ impl<'a> WeightMaker<'a> {
                 row.iter_mut().for_each(|x| *x *= scale);
             }
         }
+        if self.has_blocks(&expected) {
+            return self.quantise_blocks(name, &elements, expected[1]);
+        }
         match weight.dtype {
             DType::I8 => self.quantise::<i8>(name, &elements, &expected, Class::Int8),
             DType::I16 => self.quantise::<i16>(name, &elements, &expected, Class::Int16),
             _ => Ok(to_bytes(&elements)),
         }
+    }
+
+    /// Whether a tensor of these dimensions is a matrix whose rows have multipliers. They take what column scales do, and blocks
+    /// of a published format must stay as they are.
+    fn has_blocks(&self, shape: &[usize]) -> bool {
+        let is_decoder = matches!(self.config, Config::Decoder(_));
+        is_decoder && matches!(shape, [_, columns] if self.precision.has_blocks(*columns))
     }
 
     /// The elements of a tensor of the model, whatever prefix names have.
@@ -207,6 +236,24 @@ impl<'a> WeightMaker<'a> {
             }
         }
         Err(error.expect("at least one prefix was tried; qed").into())
+    }
+
+    /// What the rows of a map to queries or keys are multiplied by, if it is one of a decoder whose keys have biases: see
+    /// [`keys`].
+    fn key_scales(&self, name: &str) -> Result<Option<Vec<f32>>, BuildError> {
+        let Config::Decoder(config) = self.config else {
+            return Ok(None);
+        };
+        let Some((layer, part)) = keys::part(name).filter(|_| config.qkv_bias) else {
+            return Ok(None);
+        };
+        let rows = (config.kv_heads * config.head_dim) as usize;
+        let width = config.hidden as usize;
+        let biases = self.read(&format!("{layer}.self_attn.k_proj.bias"), &[rows])?;
+        let weights = self.read(&format!("{layer}.self_attn.k_proj.weight"), &[rows, width])?;
+        let gains = self.read(&format!("{layer}.input_layernorm.weight"), &[width])?;
+        let scales = keys::scales(&biases, &weights, &gains, config.head_dim as usize);
+        Ok(Some(keys::of(part, &scales, config)))
     }
 
     /// Powers of two that make the columns of a matrix `[.., width]` about equally large: see [`SCALES`]. Activations of
@@ -230,6 +277,19 @@ impl<'a> WeightMaker<'a> {
         logarithms.iter().map(|logarithm| pow2(power(logarithm))).collect()
     }
 
+    /// Rows as integers of eight bits with multipliers, which are kept with the rows' magnitudes for the next weights.
+    fn quantise_blocks(&mut self, name: &str, elements: &[f32], width: usize) -> Result<Vec<u8>, BuildError> {
+        let mut integers = Vec::with_capacity(elements.len());
+        self.magnitudes.clear();
+        self.multipliers.clear();
+        for (at, row) in elements.chunks_exact(width).enumerate() {
+            check_row(name, at, row)?;
+            let magnitude = blocks::quantise(row, &mut integers, &mut self.multipliers);
+            self.magnitudes.push(magnitude);
+        }
+        Ok(to_bytes(&integers))
+    }
+
     /// Rows as integers, whose magnitudes are kept for the next weight.
     fn quantise<T: assay_exact::tensor::Element + TryFrom<i32>>(
         &mut self,
@@ -242,14 +302,7 @@ impl<'a> WeightMaker<'a> {
         self.magnitudes.clear();
         let mut bytes = Vec::with_capacity(size_of::<T>() * elements.len());
         for (at, row) in elements.chunks_exact(width).enumerate() {
-            let magnitude = row::magnitude(row).unwrap_or(f32::INFINITY);
-            if !row::is_operand(magnitude) {
-                return Err(BuildError::Row {
-                    name: name.into(),
-                    row: at,
-                    got: magnitude,
-                });
-            }
+            let magnitude = check_row(name, at, row)?;
             for x in row {
                 let Ok(q) = T::try_from(class.quantise(*x, magnitude)) else {
                     unreachable!("an integer of a class fits the type in which the class is stored")
@@ -260,6 +313,19 @@ impl<'a> WeightMaker<'a> {
         }
         Ok(bytes)
     }
+}
+
+/// The magnitude of a row, if it can be that of a product's operand.
+fn check_row(name: &str, at: usize, row: &[f32]) -> Result<f32, BuildError> {
+    let magnitude = row::magnitude(row).unwrap_or(f32::INFINITY);
+    if row::is_operand(magnitude) {
+        return Ok(magnitude);
+    }
+    Err(BuildError::Row {
+        name: name.into(),
+        row: at,
+        got: magnitude,
+    })
 }
 
 /// Rotary frequencies in 2⁻⁶⁴ of a turn for each position: θ^(−2i/D) ÷ 2π, scaled as the model says.

@@ -3,7 +3,7 @@
 use crate::formula::Formula;
 use assay_exact::{
     operator::{Coordinate, Dim, Operator, Side, Term},
-    product::Class,
+    product::{Class, BLOCK},
     program::{Declaration, Instruction, Program, ProgramError, Segment, State, Value, VERSION},
     tensor::DType,
 };
@@ -40,6 +40,8 @@ pub struct Quantised {
     pub magnitudes: Tensor,
     /// The class of the integers.
     pub class: Class,
+    /// Multipliers of the rows' blocks `[N, K/32]`, if they have any (see [`assay_exact::product::BLOCK`]).
+    pub multipliers: Option<Tensor>,
 }
 
 /// A program being built, segment by segment.
@@ -87,6 +89,28 @@ impl Builder {
             integers: self.weight(name, dtype, &[fixed(rows), fixed(columns)]),
             magnitudes: self.weight(format!("{name}.magnitudes"), DType::F32, &[fixed(rows)]),
             class,
+            multipliers: None,
+        }
+    }
+
+    /// Declares a matrix `[rows, columns]` of integers of eight bits with a multiplier for each block of a row: the weights
+    /// `name`, `name.magnitudes` and `name.multipliers`.
+    ///
+    /// # Panics
+    ///
+    /// If rows are not whole blocks.
+    pub fn quantised_in_blocks(&mut self, name: &str, rows: usize, columns: usize) -> Quantised {
+        let block = BLOCK as usize;
+        assert!(
+            columns.is_multiple_of(block),
+            "{name}: {columns} columns are whole blocks"
+        );
+        let shape = [fixed(rows), fixed(columns / block)];
+        let matrix = self.quantised(name, Class::Int8, rows, columns);
+        let multipliers = self.weight(format!("{name}.multipliers"), DType::I16, &shape);
+        Quantised {
+            multipliers: Some(multipliers),
+            ..matrix
         }
     }
 
@@ -263,7 +287,9 @@ impl Builder {
                 scaled: true,
             },
         };
-        self.push(operator, &[a, b.integers, magnitude, b.magnitudes])
+        let inputs = [a, b.integers, magnitude, b.magnitudes];
+        let inputs: Vec<_> = inputs.into_iter().chain(b.multipliers).collect();
+        self.push(operator, &inputs)
     }
 
     /// Products of rows of floats `a` `[.., M, K]` with rows of floats `b` `[.., N, K]`.

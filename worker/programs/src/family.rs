@@ -7,7 +7,7 @@ pub mod mlp;
 #[cfg(test)]
 mod tests;
 
-use assay_exact::product::Class;
+use assay_exact::product::{Class, BLOCK};
 use std::{fmt, str::FromStr};
 
 /// Classes of integers in which a model's linear maps run.
@@ -54,6 +54,16 @@ impl Precision {
         weights: Class::Int8,
         activations: Class::Int24,
     };
+}
+
+impl Precision {
+    /// Whether rows of `columns` weights of a decoder have a multiplier for each 32 of them.
+    ///
+    /// Its weights are read once for every token, so that costs next to nothing, and what is published in eight bits or fewer
+    /// has a scale for each 32. With activations of eight bits, weights are not what limits how near the result is.
+    pub fn has_blocks(self, columns: usize) -> bool {
+        self.weights == Class::Int8 && self.activations != Class::Int8 && columns.is_multiple_of(BLOCK as usize)
+    }
 }
 
 /// Bits of a class, as precisions are named by them.

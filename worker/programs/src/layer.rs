@@ -7,7 +7,7 @@ use crate::{
 use assay_exact::{
     expression::Unary,
     operator::{Dim, Operator},
-    product::Class,
+    product::{Class, BLOCK},
 };
 
 /// A function between two linear maps.
@@ -136,7 +136,20 @@ impl Builder {
     pub fn embedding(&mut self, table: Quantised, indices: Tensor, (rows, width): (Dim, usize)) -> Tensor {
         let integers = self.push(Operator::Lookup, &[table.integers, indices]);
         let magnitudes = self.push(Operator::Lookup, &[table.magnitudes, indices]);
-        self.dequantise(integers, magnitudes, table.class, (rows, width))
+        let Some(multipliers) = table.multipliers else {
+            return self.dequantise(integers, magnitudes, table.class, (rows, width));
+        };
+        let (one, block) = (Dim::constant(1), BLOCK as usize);
+        let blocks = fixed(width / block);
+        let multipliers = self.push(Operator::Lookup, &[multipliers, indices]);
+        let integers = self.reshape(integers, &[rows, blocks, fixed(block)]);
+        let multipliers = self.reshape(multipliers, &[rows, blocks, one]);
+        let magnitudes = self.reshape(magnitudes, &[rows, one, one]);
+        let [q, m, c] = [0, 1, 2].map(Formula::input);
+        // Each factor is exact, and so is their product
+        let formula = dequantised(q * c, m, table.class);
+        let elements = self.map(formula, &[integers, magnitudes, multipliers]);
+        self.reshape(elements, &[rows, fixed(width)])
     }
 
     /// The first rows of a table of integers `[V, width]`, as floats F32 `[rows, width]`.

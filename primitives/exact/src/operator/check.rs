@@ -2,7 +2,7 @@
 
 use super::{Bindings, Dim, Operator, Side, TensorType, TypeError};
 use crate::{
-    product::Class,
+    product::{Class, BLOCK, MAX_MULTIPLIED},
     row::MAX_SUM,
     tensor::{DType, Shape, MAX_RANK},
 };
@@ -319,7 +319,11 @@ fn operand<'a>(
 fn product(a: Side, b: Side, inputs: &[TensorType]) -> Result<TensorType, TypeError> {
     let expected = 2 + usize::from(a.scaled) + usize::from(b.scaled);
     let got = inputs.len();
-    ensure(got == expected, TypeError::Inputs { expected, got })?;
+    let multipliers = inputs.get(expected);
+    ensure(
+        got == expected + usize::from(multipliers.is_some()),
+        TypeError::Inputs { expected, got },
+    )?;
     let of_b = 2 + usize::from(a.scaled);
     let magnitudes_a = a.scaled.then(|| (2, &inputs[2]));
     let magnitudes_b = b.scaled.then(|| (of_b, &inputs[of_b]));
@@ -333,6 +337,20 @@ fn product(a: Side, b: Side, inputs: &[TensorType]) -> Result<TensorType, TypeEr
     ensure(length_a == length_b && shared, misfit(1, &inputs[1]))?;
     // Longer sums than these could overflow 64 bits
     ensure(u64::from(length_a) <= MAX_SUM, misfit(0, &inputs[0]))?;
+    if let Some(multipliers) = multipliers {
+        expect(1, &inputs[1], &[DType::I8])?;
+        expect(expected, multipliers, &[DType::I16])?;
+        let length = u64::from(length_b);
+        ensure(
+            length.is_multiple_of(BLOCK) && length <= MAX_MULTIPLIED,
+            misfit(1, &inputs[1]),
+        )?;
+        let wanted = outer_b.iter().copied().chain([rows_b, length_b / BLOCK as u32]);
+        ensure(
+            wanted.eq(multipliers.shape.dims().iter().copied()),
+            misfit(expected, multipliers),
+        )?;
+    }
     let dims: Vec<_> = outer_a.iter().copied().chain([rows_a, rows_b]).collect();
     output(DType::F32, &dims)
 }

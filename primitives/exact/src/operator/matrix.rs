@@ -6,7 +6,7 @@ use super::{
     Call, Fault, Partial, Side,
 };
 use crate::{
-    product::{finish, term, Operand},
+    product::{finish, term, Class, Operand, BLOCK},
     tensor::{DType, Source},
 };
 use alloc::vec::Vec;
@@ -94,11 +94,45 @@ impl Call<'_> {
         let rows = self.operand_rows(index);
         let magnitudes = self.magnitudes(sides, rows, source)?;
         let a = self.integers(0, sides.0, magnitudes.0, rows.0, range.clone(), source)?;
-        let b = self.integers(1, sides.1, magnitudes.1, rows.1, range, source)?;
-        let terms = a.iter().zip(&b);
-        Ok(Partial::Sum(
-            terms.map(|(a, b)| term((*a, sides.0.class), (*b, sides.1.class))).sum(),
-        ))
+        let b = self.integers(1, sides.1, magnitudes.1, rows.1, range.clone(), source)?;
+        let terms = a
+            .iter()
+            .zip(&b)
+            .map(|(a, b)| term((*a, sides.0.class), (*b, sides.1.class)));
+        let Some(multipliers) = self.multipliers(sides, rows.1, range, source)? else {
+            return Ok(Partial::Sum(terms.sum()));
+        };
+        let multiplied = terms
+            .enumerate()
+            .map(|(at, term)| multipliers[at / BLOCK as usize] * term);
+        Ok(Partial::Sum(multiplied.sum()))
+    }
+
+    /// The multipliers of a part of a row of b that begins with a block, if there are any.
+    fn multipliers<S: Source + ?Sized>(
+        &self,
+        (a, b): (Side, Side),
+        row: u64,
+        range: Range<u64>,
+        source: &S,
+    ) -> Result<Option<Vec<i64>>, Fault> {
+        let input = 2 + usize::from(a.scaled) + usize::from(b.scaled);
+        let Some(tensor) = self.inputs.get(input) else {
+            return Ok(None);
+        };
+        let blocks = range.start / BLOCK..range.end.div_ceil(BLOCK);
+        let in_class = |c: &i16| {
+            if i32::from(*c).abs() <= Class::Int16.most() {
+                Ok(i64::from(*c))
+            } else {
+                Err(Fault::Class)
+            }
+        };
+        read_row::<i16, _>(source, input, (row, tensor.shape.row()), blocks)?
+            .iter()
+            .map(in_class)
+            .collect::<Result<_, _>>()
+            .map(Some)
     }
 
     pub(super) fn combine_products<S: Source + ?Sized>(

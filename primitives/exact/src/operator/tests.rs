@@ -346,6 +346,81 @@ fn product_should_be_the_same_from_floats_and_from_stored_integers() {
     }
 }
 
+/// Integers of eight bits and multipliers of their blocks: `[2, 64]`, `[2, 2]`, and magnitudes.
+fn in_blocks(multipliers: [i16; 4]) -> [Tensor; 3] {
+    let integers: Vec<i8> = (0..128).map(|at: i32| (at * 37 % 255 - 127) as i8).collect();
+    [
+        Tensor::new(&[2, 64], &integers).unwrap(),
+        floats(&[2], &[127.0, 254.0]),
+        Tensor::new(&[2, 2], &multipliers).unwrap(),
+    ]
+}
+
+#[test]
+fn product_should_multiply_what_each_block_adds() {
+    let multipliers = [1, 300, 1 << 14, 7];
+    let [b, m, c] = in_blocks(multipliers);
+    let a = Tensor::new(&[1, 64], &(0..64).map(|at| 500 - 16 * at).collect::<Vec<i16>>()).unwrap();
+    let product = Operator::Product {
+        a: Side {
+            class: Class::Int16,
+            scaled: false,
+        },
+        b: side(Class::Int8),
+    };
+    let got: Vec<f32> = give(&product, &[&a, &b, &m, &c]);
+    let (a, b): (Vec<i16>, Vec<i8>) = (a.elements().unwrap(), b.elements().unwrap());
+    for (row, got) in got.into_iter().enumerate() {
+        let terms = (0..64).map(|k| {
+            let multiplier = multipliers[2 * row + k / 32];
+            i64::from(a[k]) * i64::from(b[64 * row + k]) * i64::from(multiplier)
+        });
+        // Integers without magnitudes are in units of 2⁻¹⁴
+        let expected = terms.sum::<i64>() as f64 / 16_384.0 * [1.0, 2.0][row];
+        assert_eq!(got, expected as f32, "row {row}");
+    }
+}
+
+#[test]
+fn product_should_refuse_multipliers_that_do_not_fit() {
+    let [b, m, c] = in_blocks([1; 4]);
+    let a = floats(&[1, 64], &noise(64, 5));
+    let of_a = magnitudes(&a);
+    let product = |class| Operator::Product {
+        a: side(Class::Int24),
+        b: side(class),
+    };
+    let short = Tensor::new(&[2, 1], &[1i16; 2]).unwrap();
+    let inputs: [&Tensor; 5] = [&a, &b, &of_a, &m, &short];
+    assert!(matches!(
+        refuse(&product(Class::Int8), &inputs),
+        TypeError::Shape { input: 4, .. }
+    ));
+    let wide = Tensor::new(&[2, 64], &[1i16; 128]).unwrap();
+    let inputs: [&Tensor; 5] = [&a, &wide, &of_a, &m, &c];
+    assert!(matches!(
+        refuse(&product(Class::Int16), &inputs),
+        TypeError::DType { input: 1, .. }
+    ));
+    let inputs: [&Tensor; 6] = [&a, &b, &of_a, &m, &c, &c];
+    assert_eq!(
+        refuse(&product(Class::Int8), &inputs),
+        TypeError::Inputs { expected: 4, got: 6 }
+    );
+    let odd = floats(&[1, 40], &noise(40, 5));
+    let narrow = Tensor::new(&[2, 40], &[1i8; 80]).unwrap();
+    let inputs: [&Tensor; 5] = [&odd, &narrow, &magnitudes(&odd), &m, &short];
+    assert!(matches!(
+        refuse(&product(Class::Int8), &inputs),
+        TypeError::Shape { input: 1, .. }
+    ));
+    let [_, _, beyond] = in_blocks([1, 2, (1 << 14) + 1, 3]);
+    assert_eq!(
+        run(&product(Class::Int8), &[&a, &b, &of_a, &m, &beyond]),
+        Err(Fault::Class)
+    );
+}
+
 #[test]
 fn product_should_share_parts_of_the_second_operand() {
     // Four heads of one row, two of keys: heads 0 and 1 see the first

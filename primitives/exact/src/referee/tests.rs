@@ -103,6 +103,26 @@ fn examples() -> Vec<(Operator, Vec<Tensor>)> {
         a: side(Class::Int24),
         b: side(Class::Int24),
     };
+    // Whole blocks, in three groups
+    let blocks = LONG / 32;
+    let of_blocks = floats(&[2, 32 * blocks], 7);
+    let integers_of = |count: u32, step: u32| (0..count).map(move |at| at.wrapping_mul(step));
+    let small: Vec<i8> = integers_of(3 * 32 * blocks, 89)
+        .map(|q| (q % 255) as i8)
+        .map(|q| q.max(-127))
+        .collect();
+    let multipliers: Vec<i16> = integers_of(3 * blocks, 7_919).map(|c| (c % 16_385) as i16).collect();
+    let in_blocks = vec![
+        of_blocks.clone(),
+        Tensor::new(&[3, 32 * blocks], &small).unwrap(),
+        run(&Operator::Magnitude, &[&of_blocks]),
+        Tensor::new(&[3], &[1.0f32, 2.0, 0.5]).unwrap(),
+        Tensor::new(&[3, blocks], &multipliers).unwrap(),
+    ];
+    let product_in_blocks = Operator::Product {
+        a: side(Class::Int16),
+        b: side(Class::Int8),
+    };
     let transposed = Operator::View {
         shape: vec![size(LONG), size(2)],
         coordinates: vec![along(1), along(0)],
@@ -125,6 +145,7 @@ fn examples() -> Vec<(Operator, Vec<Tensor>)> {
             product,
             vec![x.clone(), x.clone(), magnitudes.clone(), magnitudes.clone()],
         ),
+        (product_in_blocks, in_blocks),
         (Operator::Lookup, vec![floats(&[100, 60], 5), integers(&[3], 100)]),
         (Operator::Pick, vec![x.clone(), pick]),
         (scatter, vec![x.clone(), magnitudes, integers(&[LONG], 7)]),

@@ -206,6 +206,14 @@ impl<'a> Slice<'a> {
         }
     }
 
+    /// The integers of 16 bits; of another type, none.
+    pub(crate) fn words(self) -> &'a [i16] {
+        match self {
+            Self::I16(x) => x,
+            _ => &[],
+        }
+    }
+
     /// The indices; of another type, none.
     pub(crate) fn indices(self) -> &'a [u32] {
         match self {

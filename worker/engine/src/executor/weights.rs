@@ -25,8 +25,8 @@ pub trait WeightSource {
     fn read(&self, weight: usize) -> Result<Vec<u8>, Self::Error>;
 }
 
-/// What products read: a matrix and, if they are scaled by it, its magnitudes.
-type Factor = (Slot, Option<Slot>, Class);
+/// What products read: a matrix and, if they are scaled by it, its magnitudes; its class; its multipliers, if it has any.
+type Factor = (Slot, Option<Slot>, Class, Option<Slot>);
 
 /// All that is the same in every step.
 #[derive(Debug, Default)]
@@ -88,10 +88,12 @@ fn factor(lowered: &Lowered, call: &Call) -> Option<Factor> {
         return None;
     };
     let magnitudes = b.scaled.then(|| call.inputs[2 + usize::from(a.scaled)]);
+    let multipliers = call.inputs.get(2 + usize::from(a.scaled) + usize::from(b.scaled));
     Some((
         lowered.root[call.inputs[1]],
         magnitudes.map(|slot| lowered.root[slot]),
         b.class,
+        multipliers.map(|slot| lowered.root[*slot]),
     ))
 }
 
@@ -179,7 +181,7 @@ impl Weights {
             if weights.packed.contains_key(factor) {
                 continue;
             }
-            let (matrix, magnitudes, class) = *factor;
+            let (matrix, magnitudes, class, multipliers) = *factor;
             let loaded;
             let integers = match &weights.constants[matrix] {
                 Some(buffer) => buffer,
@@ -219,9 +221,12 @@ impl Weights {
             )
             .map_err(fault)?;
             let mut packed = Packed::new();
-            packed
-                .fill(isa, &Rows::new(integers, rows as usize, depth as usize, magnitudes))
-                .map_err(fault)?;
+            let rows = Rows::new(integers, rows as usize, depth as usize, magnitudes);
+            match multipliers {
+                None => packed.fill(isa, &rows),
+                Some(slot) => packed.fill_multiplied(isa, &rows, weights.constant(slot).words()),
+            }
+            .map_err(fault)?;
             weights.packed.insert(*factor, Arc::new(packed));
         }
         Ok(weights)

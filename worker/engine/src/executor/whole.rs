@@ -7,7 +7,7 @@ use super::{
 };
 use assay_exact::{
     operator::{Bindings, Call, Fault, Operator, Side, TensorType, Visible},
-    product::Class,
+    product::{Class, BLOCK},
     tensor::{from_bytes, Element, Missing, Shape, Source},
 };
 use assay_kernels::{
@@ -360,6 +360,9 @@ fn product(
     let shared = parts_a / parts_b;
     let magnitudes_a = a.scaled.then(|| inputs[2].floats());
     let magnitudes_b = b.scaled.then(|| inputs[2 + usize::from(a.scaled)].floats());
+    let multipliers = inputs.get(2 + usize::from(a.scaled) + usize::from(b.scaled));
+    let multipliers = multipliers.map(|all| all.words());
+    let blocks = depth / BLOCK as usize;
     let part =
         |input: usize, part: usize, rows: usize| inputs[input].part(part * rows * depth..(part + 1) * rows * depth);
     let large = rows_a * rows_b * depth >= SMALL_PRODUCT;
@@ -367,9 +370,17 @@ fn product(
     let each = |at: usize, out: &mut [f32], threads: &Threads| {
         let mut packed = Packed::new();
         let magnitudes = magnitudes_b.map(|all| &all[at * rows_b..(at + 1) * rows_b]);
-        fill(isa, part(1, at, rows_b), b.class, (rows_b, depth), magnitudes, |rows| {
-            packed.fill(isa, rows)
-        })?;
+        fill(
+            isa,
+            part(1, at, rows_b),
+            b.class,
+            (rows_b, depth),
+            magnitudes,
+            |rows| match multipliers.map(|all| &all[at * rows_b * blocks..(at + 1) * rows_b * blocks]) {
+                None => packed.fill(isa, rows),
+                Some(multipliers) => packed.fill_multiplied(isa, rows, multipliers),
+            },
+        )?;
         for (of, out) in out.chunks_exact_mut(rows_a * rows_b).enumerate() {
             let at = at * shared + of;
             let magnitudes = magnitudes_a.map(|all| &all[at * rows_a..(at + 1) * rows_a]);

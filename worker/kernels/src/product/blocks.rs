@@ -1,10 +1,13 @@
 //! The way through both operands: panels of b, blocks of the depth, tiles of rows; and what becomes of accumulators.
 
 use super::{
-    plan::{blocks, plan, Plan, DEPTH, MAX_DEPTH_IN_F64},
+    plan::{blocks, plan, Plan, DEPTH, MAX_BITS_IN_F64, MAX_DEPTH_IN_F64},
     Packed, Prepared, PANEL,
 };
-use assay_exact::{product::Class, scalar::from_i64};
+use assay_exact::{
+    product::{Class, BLOCK},
+    scalar::from_i64,
+};
 use std::ops::Range;
 
 /// Rows of a tile: with two registers of sums each they leave room for two of b, in sixteen registers.
@@ -45,7 +48,13 @@ pub(super) fn multiply<K: Tile>(a: &Prepared, b: &Packed, window: &Window, out: 
     let plan = plan(a.class(), b.class());
     let finish = Finish {
         b_first: a.class() == Class::Int8 && b.class() != Class::Int8,
-        in_f64: a.depth() <= MAX_DEPTH_IN_F64,
+        in_f64: match b.multipliers(0) {
+            None => a.depth() <= MAX_DEPTH_IN_F64,
+            Some(_) => {
+                let most = [a.class().most(), Class::Int8.most(), Class::Int16.most()].map(|most| most as u64);
+                most.iter().product::<u64>().saturating_mul(a.depth() as u64) <= 1 << MAX_BITS_IN_F64
+            }
+        },
     };
     let in_one_pass = plan.passes.len() == 1 && a.depth() <= DEPTH;
     let mut worst = [0; PANEL];
@@ -74,7 +83,9 @@ pub(super) fn multiply<K: Tile>(a: &Prepared, b: &Packed, window: &Window, out: 
                 digits: b.class().digits(),
                 depth: a.depth(),
             };
-            if in_one_pass {
+            if let Some(multipliers) = b.multipliers(column / PANEL) {
+                operands.multiplied::<K>(&plan, multipliers, &mut accumulators, &mut target);
+            } else if in_one_pass {
                 operands.direct::<K>(&plan, &mut target);
             } else {
                 operands.accumulate::<K>(&plan, &mut accumulators, &mut target);
@@ -165,14 +176,51 @@ impl Operands<'_> {
                 }
             }
         }
-        for (row, accumulators) in accumulators.iter().enumerate() {
-            let floats = if target.finish.in_f64 {
-                accumulators.map(from_small)
-            } else {
-                accumulators.map(from_i64)
-            };
-            target.write(row, &floats);
+        target.write_all(accumulators);
+    }
+
+    /// Accumulators in 64 bits, where what each block adds is multiplied.
+    #[inline(always)]
+    fn multiplied<K: Tile>(
+        &self,
+        plan: &Plan,
+        multipliers: &[[i16; PANEL]],
+        accumulators: &mut [[i64; PANEL]; ROWS],
+        target: &mut Target<'_>,
+    ) {
+        #[inline(always)]
+        fn run<K: Tile, const R: usize>(
+            a: &[i16],
+            operands: &Operands<'_>,
+            plan: &Plan,
+            multipliers: &[[i16; PANEL]],
+            accumulators: &mut [[i64; PANEL]],
+        ) {
+            const LENGTH: usize = BLOCK as usize;
+            let mut totals = [[0i64; PANEL]; R];
+            for (start, length) in blocks(operands.depth) {
+                let digits = &operands.b[start * PANEL..][..length * PANEL];
+                let of_blocks = digits.chunks_exact(LENGTH * PANEL).zip(&multipliers[start / LENGTH..]);
+                for (block, (digits, multipliers)) in of_blocks.enumerate() {
+                    for pass in plan.passes {
+                        let a = &a[start * plan.parts.len() + pass.part * length + block * LENGTH..];
+                        let mut sums = [[0; PANEL]; R];
+                        K::sum(a, operands.stride, digits, &mut sums);
+                        for (totals, sums) in totals.iter_mut().zip(&sums) {
+                            for ((total, sum), multiplier) in totals.iter_mut().zip(sums).zip(multipliers) {
+                                *total += (i64::from(*sum) * i64::from(*multiplier)) << pass.shift;
+                            }
+                        }
+                    }
+                }
+            }
+            accumulators[..R].copy_from_slice(&totals);
         }
+        for first in (0..self.rows).step_by(TILE) {
+            let (a, accumulators) = (&self.a[first * self.stride..], &mut accumulators[first..]);
+            for_tile!(self.rows - first, run, a, self, plan, multipliers, accumulators);
+        }
+        target.write_all(&accumulators[..self.rows]);
     }
 }
 
@@ -200,6 +248,19 @@ struct Target<'a> {
 }
 
 impl Target<'_> {
+    /// Writes rows of products, out of the accumulators.
+    #[inline(always)]
+    fn write_all(&mut self, accumulators: &[[i64; PANEL]]) {
+        for (row, accumulators) in accumulators.iter().enumerate() {
+            let floats = if self.finish.in_f64 {
+                accumulators.map(from_small)
+            } else {
+                accumulators.map(from_i64)
+            };
+            self.write(row, &floats);
+        }
+    }
+
     /// Writes a row of products, out of the accumulators as floats.
     #[inline(always)]
     fn write(&mut self, row: usize, accumulators: &[f32; PANEL]) {

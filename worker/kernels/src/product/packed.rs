@@ -8,7 +8,7 @@ use super::{
 use crate::Isa;
 use assay_exact::{
     operator::Fault,
-    product::{Class, MAX_DIGITS},
+    product::{Class, BLOCK, MAX_DIGITS},
 };
 
 /// Digits of a block of a panel, before they are laid out: digit by digit, row by row.
@@ -25,6 +25,8 @@ pub struct Packed {
     depth: usize,
     digits: Vec<u8>,
     factors: Vec<f32>,
+    /// Of each panel, for each block of the depth, those of its rows; nothing if rows have no multipliers.
+    multipliers: Vec<[i16; PANEL]>,
 }
 
 impl Default for Packed {
@@ -42,6 +44,7 @@ impl Packed {
             depth: 0,
             digits: Vec::new(),
             factors: Vec::new(),
+            multipliers: Vec::new(),
         }
     }
 
@@ -58,6 +61,7 @@ impl Packed {
         self.class = rows.integers.class();
         self.depth = rows.depth;
         self.columns = 0;
+        self.multipliers.clear();
         self.factors.clear();
         rows.factors(0, &mut self.factors)?;
         let panels = rows.rows.div_ceil(PANEL);
@@ -75,6 +79,33 @@ impl Packed {
             return Err(Fault::Class);
         }
         self.columns = rows.rows;
+        Ok(())
+    }
+
+    /// Takes these rows with a multiplier for each [`BLOCK`] of their integers: row by row, as many as the depth has.
+    ///
+    /// A fault as in [`Packed::fill`], or if a multiplier is outside of [`Class::Int16`].
+    ///
+    /// # Panics
+    ///
+    /// As [`Packed::fill`], or if the integers are not of class [`Class::Int8`], the depth is no multiple of a block, or
+    /// there are not as many multipliers as blocks.
+    pub fn fill_multiplied(&mut self, isa: Isa, rows: &Rows<'_>, multipliers: &[i16]) -> Result<(), Fault> {
+        assert_eq!(rows.integers.class(), Class::Int8, "multipliers go with eight bits");
+        assert!(rows.depth.is_multiple_of(BLOCK as usize), "the depth is whole blocks");
+        let blocks = rows.depth / BLOCK as usize;
+        assert_eq!(multipliers.len(), rows.rows * blocks, "each block has one multiplier");
+        self.fill(isa, rows)?;
+        let in_class = |c: &i16| i32::from(*c).abs() <= Class::Int16.most();
+        if !multipliers.iter().all(in_class) {
+            self.columns = 0;
+            return Err(Fault::Class);
+        }
+        for first in (0..rows.rows).step_by(PANEL) {
+            self.multipliers.extend((0..blocks).map(|block| {
+                std::array::from_fn(|row| multipliers.get((first + row) * blocks + block).copied().unwrap_or(0))
+            }));
+        }
         Ok(())
     }
 
@@ -144,6 +175,12 @@ impl Packed {
     /// All panels.
     pub(super) fn digits(&self) -> &[u8] {
         &self.digits
+    }
+
+    /// The multipliers of panel `panel`, block by block, if rows have multipliers.
+    pub(super) fn multipliers(&self, panel: usize) -> Option<&[[i16; PANEL]]> {
+        let blocks = self.depth / BLOCK as usize;
+        (!self.multipliers.is_empty()).then(|| &self.multipliers[panel * blocks..][..blocks])
     }
 
     /// What the accumulator is multiplied by for each row, filled up to whole panels.

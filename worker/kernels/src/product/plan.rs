@@ -23,6 +23,9 @@ use assay_exact::product::Class;
 /// 127·128·257, and 512 of those are below 2³¹.
 pub(super) const DEPTH: usize = 512;
 
+/// Accumulators up to 2 to the power of this become floats by way of an f64.
+pub(super) const MAX_BITS_IN_F64: u32 = 51;
+
 /// Depths up to which an accumulator is below 2⁵¹ for all classes: no product of two integers exceeds 127 · 2²².
 pub(super) const MAX_DEPTH_IN_F64: usize = 1 << 21;
 

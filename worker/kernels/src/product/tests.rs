@@ -6,7 +6,7 @@ use super::*;
 use assay_exact::{
     memory::Tensor,
     operator::{Bindings, Call, Operator, Side},
-    product::{finish, term, Operand},
+    product::{finish, term, Operand, BLOCK},
     row::{magnitude, LEAST_MAGNITUDE, OPERAND_LIMIT},
 };
 use proptest::prelude::*;
@@ -75,6 +75,7 @@ struct Matrix {
     depth: usize,
     integers: Vec<i32>,
     magnitudes: Option<Vec<f32>>,
+    multipliers: Option<Vec<i16>>,
 }
 
 impl Matrix {
@@ -85,6 +86,7 @@ impl Matrix {
             depth,
             integers: (0..rows * depth).map(|at| element(at / depth)).collect(),
             magnitudes: None,
+            multipliers: None,
         }
     }
 
@@ -95,6 +97,19 @@ impl Matrix {
     fn scaled(mut self, any: bool, noise: &mut Noise) -> Self {
         self.magnitudes = Some((0..self.rows).map(|_| noise.magnitude(any)).collect());
         self
+    }
+
+    /// With multipliers, often extreme ones.
+    fn multiplied(mut self, noise: &mut Noise) -> Self {
+        let count = self.rows * self.depth / BLOCK as usize;
+        self.multipliers = Some((0..count).map(|_| noise.integer(Class::Int16) as i16).collect());
+        self
+    }
+
+    /// The multiplier of an element of a row.
+    fn multiplier(&self, row: usize, at: usize) -> i64 {
+        let block = (row * self.depth + at) / BLOCK as usize;
+        self.multipliers.as_ref().map_or(1, |all| all[block].into())
     }
 
     /// Runs `with` on the rows.
@@ -123,7 +138,11 @@ impl Matrix {
 
     fn pack(&self, isa: Isa) -> Result<Packed, Fault> {
         let mut packed = Packed::new();
-        self.with(|rows| packed.fill(isa, &rows)).map(|()| packed)
+        self.with(|rows| match &self.multipliers {
+            None => packed.fill(isa, &rows),
+            Some(multipliers) => packed.fill_multiplied(isa, &rows, multipliers),
+        })
+        .map(|()| packed)
     }
 }
 
@@ -131,8 +150,10 @@ impl Matrix {
 fn reference(a: &Matrix, b: &Matrix) -> Result<Vec<u32>, Fault> {
     let element = |at: usize| {
         let ((row_a, operand_a), (row_b, operand_b)) = (a.row(at / b.rows), b.row(at % b.rows));
-        let terms = row_a.iter().zip(row_b);
-        let accumulator = terms.map(|(x, y)| term((*x, a.class), (*y, b.class))).sum();
+        let terms = row_a.iter().zip(row_b).enumerate();
+        let accumulator = terms
+            .map(|(k, (x, y))| b.multiplier(at % b.rows, k) * term((*x, a.class), (*y, b.class)))
+            .sum();
         finish(accumulator, operand_a, operand_b)
     };
     let elements = (0..a.rows * b.rows).map(element);
@@ -174,6 +195,51 @@ fn product_should_be_that_of_the_definition_for_all_classes_and_shapes() {
             let b = Matrix::random(class_b, columns, depth, &mut noise).scaled(false, &mut noise);
             assert_product(&a, &b);
         }
+    }
+}
+
+#[test]
+fn product_should_multiply_what_each_block_adds_for_all_classes_and_shapes() {
+    let mut noise = Noise(11);
+    for class in CLASSES {
+        for (rows, depth) in [32, 64, 96, 480, 512, 544, 1_536, 2_080].into_iter().enumerate() {
+            let columns = [1, 15, 16, 17, 37][rows % 5];
+            let a = Matrix::random(class, 7 * rows + 1, depth, &mut noise).scaled(false, &mut noise);
+            let b = Matrix::random(Class::Int8, columns, depth, &mut noise);
+            assert_product(&a, &b.scaled(false, &mut noise).multiplied(&mut noise));
+        }
+    }
+}
+
+#[test]
+fn product_with_multipliers_should_be_exact_when_every_term_is_extreme() {
+    for class in CLASSES {
+        // Accumulators beyond 2⁵¹, for wide classes
+        let a = Matrix::new(class, 5, 70_016, |row| extremes(class)[row]);
+        let mut b = Matrix::new(Class::Int8, 2, 70_016, |row| extremes(Class::Int8)[row]);
+        b.multipliers = Some(vec![1 << 14; 2 * 70_016 / 32]);
+        assert_product(&a, &b);
+    }
+}
+
+#[test]
+fn multipliers_should_be_refused_outside_of_their_class_and_forgotten_when_filled_again() {
+    let mut noise = Noise(12);
+    let a = Matrix::random(Class::Int16, 3, 64, &mut noise);
+    let plain = Matrix::random(Class::Int8, 5, 64, &mut noise);
+    let mut b = plain.clone().multiplied(&mut noise);
+    for isa in Isa::available() {
+        let mut packed = b.pack(isa).unwrap();
+        plain.with(|rows| packed.fill(isa, &rows)).unwrap();
+        let prepared = a.prepare(isa, Class::Int8).unwrap();
+        let mut out = vec![0.0; 15];
+        multiply(isa, &prepared, &packed, 0..3, 0..5, &mut out, 5).unwrap();
+        let bits: Vec<_> = out.iter().map(|y| y.to_bits()).collect();
+        assert_eq!(Ok(bits), reference(&a, &plain));
+    }
+    b.multipliers.as_mut().unwrap()[9] = (1 << 14) + 1;
+    for isa in Isa::available() {
+        assert_eq!(b.pack(isa).map(|_| ()), Err(Fault::Class));
     }
 }
 

@@ -69,6 +69,15 @@ pub enum Input {
 
 const ONE: Dim = Dim::constant(1);
 
+/// A matrix of integers.
+fn matrix(builder: &mut Builder, precision: Precision, name: &str, (rows, columns): (usize, usize)) -> Quantised {
+    if precision.has_blocks(columns) {
+        builder.quantised_in_blocks(name, rows, columns)
+    } else {
+        builder.quantised(name, precision.weights, rows, columns)
+    }
+}
+
 impl Decoder {
     /// The program for a purpose. Scoring has the tokens as its only input.
     ///
@@ -78,11 +87,11 @@ impl Decoder {
     pub fn program(&self, precision: Precision, purpose: Purpose) -> Result<Program, ProgramError> {
         let mut builder = Builder::new();
         let tokens = builder.input("tokens", DType::U32, &[Dim::LENGTH]);
-        let table = builder.quantised(
+        let table = matrix(
+            &mut builder,
+            precision,
             "model.embed_tokens.weight",
-            precision.weights,
-            self.vocabulary,
-            self.width,
+            (self.vocabulary, self.width),
         );
         let frequencies = builder.weight("rotary.frequencies", DType::U64, &[fixed(self.heads.dimension / 2)]);
         let mut hidden = builder.embedding(table, tokens, self.rows());
@@ -122,7 +131,7 @@ impl Decoder {
         bias: bool,
     ) -> Linear {
         Linear {
-            weight: builder.quantised(&format!("{name}.weight"), precision.weights, rows, columns),
+            weight: matrix(builder, precision, &format!("{name}.weight"), (rows, columns)),
             bias: bias.then(|| builder.weight(format!("{name}.bias"), DType::F32, &[fixed(rows)])),
         }
     }
@@ -213,7 +222,7 @@ impl Decoder {
         let head = if self.tied {
             table
         } else {
-            builder.quantised("lm_head.weight", precision.weights, self.vocabulary, self.width)
+            matrix(builder, precision, "lm_head.weight", (self.vocabulary, self.width))
         };
         builder.product(normed, precision.activations, head)
     }

@@ -180,6 +180,7 @@ impl Network {
                 integers,
                 magnitudes,
                 class,
+                ..
             }) => {
                 let per_row = [fixed(spec.shape[0]), Dim::constant(1)];
                 let magnitudes = self.builder.reshape(magnitudes, &per_row);
