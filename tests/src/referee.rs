@@ -195,7 +195,7 @@ impl Cases {
     fn elements(&mut self, values: Values) -> Result<()> {
         let (mut noise, y) = (Noise(1), floats(&[40], values, 2)?);
         let x = tensor(&[3, 40], |at| match values {
-            Values::Broken if at % 2 == 0 => f32::from_bits(BROKEN[at as usize / 2 % BROKEN.len()]),
+            Values::Broken if at.is_multiple_of(2) => f32::from_bits(BROKEN[at as usize / 2 % BROKEN.len()]),
             _ => noise.float(values),
         })?;
         self.add(Operator::Map(every_function()), &[&x, &y]);

@@ -1,7 +1,7 @@
 //! Functions of one scalar over many bit patterns, folded into a fingerprint: how two builds are compared.
 //!
-//! Unlike [`scalar::FUNCTIONS`], whose digests are committed, arguments that are not finite count here too: inside
-//! an expression they can occur, and what is made of them can be finite again.
+//! Unlike those of [`scalar::FUNCTIONS`](crate::scalar::FUNCTIONS), whose digests are committed, arguments that are not
+//! finite count here too: inside an expression they can occur, and what is made of them can be finite again.
 
 use crate::{
     expression::Unary,
