@@ -10,7 +10,7 @@
 mod avx2;
 mod blocks;
 #[cfg(target_arch = "x86_64")]
-mod few;
+mod one_digit;
 mod packed;
 mod plan;
 mod portable;
@@ -172,7 +172,7 @@ pub fn multiply(
     let finite = match isa {
         Isa::Portable => blocks::multiply::<portable::Portable>(a, b, &window, out),
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 if few::is_for(a, b, &window) => few::multiply(a, b, &window, out),
+        Isa::Avx2 if one_digit::is_for(a, b) => one_digit::multiply(a, b, &window, out),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => avx2::multiply(a, b, &window, out),
     };

@@ -236,7 +236,11 @@ impl Ready {
         };
         let small = self.work.saturating_mul(rows) < SMALL;
         if by_columns || small || blocks.len() == 1 {
-            let threads = if by_columns && !small { threads } else { Threads::alone() };
+            let threads = if by_columns && !small {
+                threads
+            } else {
+                Threads::alone()
+            };
             blocks.into_iter().try_for_each(|block| run(block, threads))?;
         } else {
             threads.try_for_each(blocks, |block| run(block, Threads::alone()))?;

@@ -515,7 +515,9 @@ impl Lowered {
                 Stage::Keep { call, scores } => {
                     made_in[self.calls[*call].output] = Some(at);
                     let inputs = self.calls[*call].inputs.iter().enumerate();
-                    inputs.map(|(input, slot)| if input == 1 { *scores } else { *slot }).collect()
+                    inputs
+                        .map(|(input, slot)| if input == 1 { *scores } else { *slot })
+                        .collect()
                 }
             };
             for slot in reads {

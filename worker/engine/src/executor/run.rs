@@ -517,8 +517,9 @@ impl Executor {
         };
         let mut parts = vec![Vec::new(); blocks.len()];
         let of_blocks = blocks.iter().zip(&mut parts).collect();
-        self.threads
-            .try_for_each(of_blocks, |(block, part)| compute(block).map(|computed| *part = computed))?;
+        self.threads.try_for_each(of_blocks, |(block, part)| {
+            compute(block).map(|computed| *part = computed)
+        })?;
         let mut out = vec![0.0; all];
         for ((lane, group, rows), part) in blocks.iter().zip(parts) {
             for (row, part) in rows.clone().zip(part.chunks_exact(of_group.max(1))) {
@@ -575,7 +576,13 @@ impl Executor {
             if let Some(scores) = &scores {
                 let others = call.inputs[2..].iter().map(of).collect::<Vec<_>>();
                 let width = kinds[0].shape.row() as usize;
-                whole::keep(self.settings.isa, (of(&call.inputs[0]), of(scores)), width, &others, out);
+                whole::keep(
+                    self.settings.isa,
+                    (of(&call.inputs[0]), of(scores)),
+                    width,
+                    &others,
+                    out,
+                );
                 return Ok(());
             }
             let inputs: Vec<_> = call.inputs.iter().map(of).collect();

@@ -6,7 +6,7 @@ use super::*;
 use assay_exact::{
     memory::Tensor,
     opening::HashMode,
-    operator::{Bindings, TensorType},
+    operator::{Bindings, Operator, TensorType},
     product::Class,
     program::{run_step, Plan, Program, StepError},
     tensor::DType,
@@ -310,6 +310,20 @@ fn decoder_should_give_the_reference_s_bits_step_by_step_beside_others() {
             }
         }
     }
+}
+
+#[test]
+fn ranks_and_masses_should_not_be_computed_when_chances_are_only_kept_by_them() {
+    let program = decoder(true).program(Precision::W8A16, Purpose::Generate).unwrap();
+    let lowered = lower::Lowered::new(&program);
+    let stages = || lowered.parts.iter().flat_map(|part| &part.stages);
+    let kept = stages().filter(|stage| matches!(stage, lower::Stage::Keep { .. }));
+    assert_eq!(kept.count(), 2);
+    let is_sorted = |stage: &lower::Stage| match stage {
+        lower::Stage::Whole { call } => matches!(lowered.calls[*call].operator, Operator::Rank | Operator::Mass),
+        _ => false,
+    };
+    assert!(!stages().any(is_sorted));
 }
 
 #[test]

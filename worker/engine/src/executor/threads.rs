@@ -327,7 +327,11 @@ mod tests {
             let threads = Threads::new(count);
             assert_eq!(threads.count(), count);
             for items in (0..200).chain([5_000]) {
-                assert_eq!(squares(&threads, items), expected(items), "{count} threads, {items} items");
+                assert_eq!(
+                    squares(&threads, items),
+                    expected(items),
+                    "{count} threads, {items} items"
+                );
             }
         }
     }

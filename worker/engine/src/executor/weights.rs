@@ -170,11 +170,20 @@ impl Weights {
             let output = types[call.output];
             let mut out = Buffer::zeros(output.dtype, output.shape.len() as usize);
             let bindings = assay_exact::operator::Bindings::default();
-            crate::executor::whole::evaluate(isa, &call.operator, &kinds, &inputs, output, bindings, out.all_mut(), Threads::alone())
-                .map_err(|fault| LoadError::Weight {
-                    place: call.place,
-                    fault,
-                })?;
+            crate::executor::whole::evaluate(
+                isa,
+                &call.operator,
+                &kinds,
+                &inputs,
+                output,
+                bindings,
+                out.all_mut(),
+                Threads::alone(),
+            )
+            .map_err(|fault| LoadError::Weight {
+                place: call.place,
+                fault,
+            })?;
             weights.constants[call.output] = Some(out);
         }
         for (at, factor) in factors.iter().enumerate() {
