@@ -459,6 +459,26 @@ mod tests {
     }
 
     #[test]
+    fn weights_of_whole_blocks_should_have_multipliers_when_activations_are_wide() {
+        let config = Config::Decoder(config());
+        // A block of ones and one of quarters
+        let elements = [vec![1.0; 32], vec![0.25; 32]].concat();
+        let source = Memory(HashMap::from([("w".into(), (vec![1, 64], elements))]));
+        let mut maker = WeightMaker::new(&config, &source, Precision::W8A16);
+        let bytes = maker.make(&weight("w", DType::I8, &[1, 64])).unwrap();
+        assert_eq!(bytes, [127; 64]);
+        let magnitudes = maker.make(&weight("w.magnitudes", DType::F32, &[1])).unwrap();
+        let multipliers = maker.make(&weight("w.multipliers", DType::I16, &[1, 2])).unwrap();
+        assert_eq!(multipliers, to_bytes(&[1i16 << 14, 1 << 12]));
+        let magnitude = assay_exact::tensor::from_bytes::<f32>(&magnitudes)[0];
+        assert!((magnitude * 16_384.0 - 1.0).abs() < 1e-6, "{magnitude}");
+
+        let mut maker = WeightMaker::new(&config, &source, Precision::W8A8);
+        let bytes = maker.make(&weight("w", DType::I8, &[1, 64])).unwrap();
+        assert_eq!(bytes[32], 32, "a quarter of 127");
+    }
+
+    #[test]
     fn columns_should_be_scaled_by_powers_of_two_that_the_map_before_takes() {
         let config = Config::Decoder(config());
         // Columns of 8, 1, 1 and ⅛: their mean is 1

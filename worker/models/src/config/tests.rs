@@ -122,7 +122,7 @@ fn parse_should_read_a_qwen2() {
 
 #[test]
 fn qwen2_should_be_recommended_more_bits_than_others() {
-    let recommended = |json| Config::Decoder(decoder(json)).recommended().to_string();
+    let recommended = |json: &Value| Config::Decoder(decoder(json)).recommended().to_string();
     assert_eq!(recommended(&qwen2()), "w16a24");
     assert_eq!(recommended(&llama()), "w8a16");
 }
