@@ -1,5 +1,6 @@
-//! `cargo xtask`: set-up, demo, tests and weights.
+//! `cargo xtask`: set-up, demo, tests, benchmarks and weights.
 
+mod bench;
 mod cargo;
 mod checks;
 mod demo;
@@ -31,6 +32,9 @@ enum Command {
     Exhaustive,
     /// Measures the weights of our pallets and writes them into the runtime.
     Weights,
+    /// Measures the exact engine beside other programs.
+    #[command(subcommand)]
+    Bench(bench::Benchmark),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +45,7 @@ fn main() -> ExitCode {
         Command::Test => return checks::run(&report),
         Command::Exhaustive => checks::run_ignored(&report),
         Command::Weights => measure::run(&report),
+        Command::Bench(benchmark) => bench::run(&report, &benchmark),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
