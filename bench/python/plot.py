@@ -35,7 +35,7 @@ def main():
         for at, bar in enumerate(bars):
             axis.text(bar["speed"] + 0.02 * max(speeds), at, f"{bar['median']:.3g} {panel['unit']}", va="center", color=INK)
         axis.axvline(1, color=INK, linewidth=0.6, linestyle=":")
-        axis.set_xlim(0, 1.3 * max(speeds))
+        axis.set_xlim(0, 1.4 * max(speeds))
         axis.tick_params(length=0)
         axis.spines[["top", "right", "bottom", "left"]].set_color(RULE)
         threads = "1 thread" if panel["threads"] == 1 else f"{panel['threads']} threads"

@@ -150,7 +150,7 @@ const JOBS: [Job; 6] = [
     Job {
         work: "lm",
         size: "8x128",
-        title: "Training step, decoder of 6 layers, 8 × 128 tokens",
+        title: "Training step, 6-layer decoder, 8 × 128 tokens",
         unit: Unit::Milliseconds,
         contenders: &[(OURS, "a24"), ("candle", "f32"), ("PyTorch", "f32")],
         aims: &[(("candle", "f32"), 1.0)],
@@ -205,7 +205,11 @@ fn engine(report: &Report, cargo: &Cargo, Quick { quick }: Quick) -> Result<()> 
 
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let host = tables::Host::here(cores)?;
-    let counts = if quick || cores == 1 { vec![cores.min(2)] } else { vec![1, 2] };
+    let counts = if quick || cores == 1 {
+        vec![cores.min(2)]
+    } else {
+        vec![1, 2]
+    };
     let rounds = if quick { 1 } else { ROUNDS };
     let mut rows = Vec::new();
     let mut versions = Vec::new();
@@ -280,7 +284,9 @@ fn measure(
                 continue;
             };
             let answer = match programs.get_mut(program) {
-                Some(Ok(program)) => program.ask(job.work, class, job.size).map_err(|error| format!("{error:#}")),
+                Some(Ok(program)) => program
+                    .ask(job.work, class, job.size)
+                    .map_err(|error| format!("{error:#}")),
                 Some(Err(error)) => Err(error.clone()),
                 None => Err("it was not started".into()),
             };

@@ -58,7 +58,10 @@ impl Images {
             Ok(bytes.get(header..).ok_or("too short a file")?.to_vec())
         };
         Ok(Self {
-            pixels: read("images-idx3", 16)?.into_iter().map(|x| f32::from(x) / 255.0).collect(),
+            pixels: read("images-idx3", 16)?
+                .into_iter()
+                .map(|x| f32::from(x) / 255.0)
+                .collect(),
             labels: read("labels-idx1", 8)?.into_iter().map(u32::from).collect(),
         })
     }
@@ -131,7 +134,11 @@ impl assay_engine::executor::WeightSource for Trained<'_> {
     type Error = std::convert::Infallible;
 
     fn read(&self, weight: usize) -> std::result::Result<Vec<u8>, Self::Error> {
-        Ok(self.trainer.parameter(&self.names[weight]).map(to_bytes).unwrap_or_default())
+        Ok(self
+            .trainer
+            .parameter(&self.names[weight])
+            .map(to_bytes)
+            .unwrap_or_default())
     }
 }
 

@@ -34,11 +34,11 @@ pub(super) fn run(report: &Report, cargo: &Cargo, Quick { quick }: Quick) -> Res
         for seed in seeds {
             let mut command = Command::new(&ours);
             let trained = last(report, command.args([*net, *seed]))?;
-            found.entry((net, OURS)).or_default().push(trained);
+            found.entry((*net, OURS)).or_default().push(trained);
             let mut command = Command::new(&python);
             command.arg(workspace::root().join("bench/python/mnist_reference.py"));
             match last(report, command.args([*net, *seed])) {
-                Ok(trained) => found.entry((net, "PyTorch")).or_default().push(trained),
+                Ok(trained) => found.entry((*net, "PyTorch")).or_default().push(trained),
                 Err(error) => report.say(&format!("PyTorch is missing: {error:#}")),
             }
         }
@@ -80,10 +80,7 @@ fn table(host: &Host, found: &BTreeMap<(&str, &str), Vec<Trained>>) -> String {
                 continue;
             };
             let mean = |of: fn(&Trained) -> f64| all.iter().map(of).sum::<f64>() / all.len() as f64;
-            let each: Vec<_> = all
-                .iter()
-                .map(|one| format!("{:.2} %", 100.0 * one.accuracy))
-                .collect();
+            let each: Vec<_> = all.iter().map(|one| format!("{:.2} %", 100.0 * one.accuracy)).collect();
             let accuracy = mean(|one| one.accuracy);
             let verdict = match program {
                 OURS => format!(
@@ -95,7 +92,11 @@ fn table(host: &Host, found: &BTreeMap<(&str, &str), Vec<Trained>>) -> String {
             };
             lines.push(format!(
                 "| {net} | {program} {} | {} | {:.2} % | {:.4} | {:.0} | {verdict} |",
-                if program == OURS { "A24×A24, all threads" } else { "f32, 1 thread" },
+                if program == OURS {
+                    "A24×A24, all threads"
+                } else {
+                    "f32, 1 thread"
+                },
                 each.join(", "),
                 100.0 * accuracy,
                 mean(|one| one.loss),

@@ -1,6 +1,6 @@
 //! What was measured, as tables.
 
-use super::{programs::Memory, Contender, Job, Measured, Row, Unit, OURS, TRACE};
+use super::{programs::Memory, Contender, Job, Measured, Row, OURS, TRACE};
 use anyhow::Result;
 use serde_json::{json, Value};
 use std::{fs, process::Command};
@@ -183,7 +183,10 @@ fn aims_table(rows: &[Row], memory: &Memory) -> String {
 pub(super) fn markdown(host: &Host, versions: &[String], rounds: usize, rows: &[Row], memory: &Memory) -> String {
     let of_rounds = |values: &[f64]| {
         let middle = median(values);
-        values.iter().map(|value| (value / middle - 1.0).abs()).fold(0.0, f64::max)
+        values
+            .iter()
+            .map(|value| (value / middle - 1.0).abs())
+            .fold(0.0, f64::max)
     };
     let measured = rows.iter().flat_map(|row| &row.measured);
     let spreads: Vec<_> = measured.flatten().map(|values| of_rounds(values)).collect();
@@ -196,12 +199,16 @@ pub(super) fn markdown(host: &Host, versions: &[String], rounds: usize, rows: &[
             100.0 * median(&spreads)
         ),
     ];
-    for job in rows.iter().map(|row| row.job).fold(Vec::<&Job>::new(), |mut jobs, job| {
-        if !jobs.iter().any(|other| std::ptr::eq(*other, job)) {
-            jobs.push(job);
-        }
-        jobs
-    }) {
+    for job in rows
+        .iter()
+        .map(|row| row.job)
+        .fold(Vec::<&Job>::new(), |mut jobs, job| {
+            if !jobs.iter().any(|other| std::ptr::eq(*other, job)) {
+                jobs.push(job);
+            }
+            jobs
+        })
+    {
         let of_job: Vec<_> = rows.iter().filter(|row| std::ptr::eq(row.job, job)).collect();
         parts.push(job_table(job, &of_job));
     }
@@ -242,7 +249,7 @@ pub(super) fn json(host: &Host, rows: &[Row]) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::JOBS;
+    use crate::bench::{Unit, JOBS};
 
     fn row(measured: Vec<Measured>) -> Row {
         Row {

@@ -42,7 +42,9 @@ pub(crate) fn mlp(batch: usize, settings: Settings) -> Result<(Trainer, Batch)> 
         activation: Activation::Relu,
         norm: None,
     };
-    let training = network.training(batch, &recipe(false)).map_err(|error| error.to_string())?;
+    let training = network
+        .training(batch, &recipe(false))
+        .map_err(|error| error.to_string())?;
     let pixels = (0..784 * batch).map(|at| (at * 7_919 % 1_000) as f32 / 1_000.0);
     let mut inputs = vec![
         Buffer::F32(pixels.collect()),
