@@ -34,7 +34,7 @@ const CLASSES: usize = 10;
 /// Images of a training step.
 const BATCH: usize = 64;
 /// Images of a step of an evaluation.
-const TEST_BATCH: usize = 1_000;
+const TEST_BATCH: usize = 200;
 const LEARNING_RATE: f32 = 1e-3;
 const WEIGHT_DECAY: f32 = 0.01;
 

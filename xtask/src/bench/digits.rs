@@ -7,8 +7,8 @@ use serde_json::Value;
 use std::{collections::BTreeMap, process::Command};
 use xtask::{models, process, workspace};
 
-/// Nets, and the accuracy aimed at.
-const NETS: [(&str, f64); 2] = [("mlp", 0.975), ("cnn", 0.99)];
+/// Nets, the accuracy aimed at, and how many of the seeds ours trains with: one takes minutes for the second.
+const NETS: [(&str, f64, usize); 2] = [("mlp", 0.975, 3), ("cnn", 0.99, 1)];
 
 /// Seeds of initial values and of the order of images.
 const SEEDS: [&str; 3] = ["1", "2", "3"];
@@ -30,11 +30,13 @@ pub(super) fn run(report: &Report, cargo: &Cargo, Quick { quick }: Quick) -> Res
     let nets = if quick { &NETS[..1] } else { &NETS };
     let mut found: BTreeMap<(&str, &str), Vec<Trained>> = BTreeMap::new();
     report.step("Training");
-    for (net, _) in nets {
-        for seed in seeds {
-            let mut command = Command::new(&ours);
-            let trained = last(report, command.args([*net, *seed]))?;
-            found.entry((*net, OURS)).or_default().push(trained);
+    for (net, _, of_ours) in nets {
+        for (at, seed) in seeds.iter().enumerate() {
+            if at < *of_ours {
+                let mut command = Command::new(&ours);
+                let trained = last(report, command.args([*net, *seed]))?;
+                found.entry((*net, OURS)).or_default().push(trained);
+            }
             let mut command = Command::new(&python);
             command.arg(workspace::root().join("bench/python/mnist_reference.py"));
             match last(report, command.args([*net, *seed])) {
@@ -69,11 +71,11 @@ fn last(report: &Report, command: &mut Command) -> Result<Trained> {
 
 fn table(host: &Host, found: &BTreeMap<(&str, &str), Vec<Trained>>) -> String {
     let mut lines = vec![
-        format!("{}. Seeds {} for each.\n", host.text(), SEEDS.join(", ")),
+        format!("{}. Seeds {}, in order.\n", host.text(), SEEDS.join(", ")),
         "| net | program | accuracy on the test images | mean | loss of the last epoch | seconds | aim | |".into(),
         "|---|---|--:|--:|--:|--:|--:|---|".into(),
     ];
-    for (net, aim) in NETS {
+    for (net, aim, _) in NETS {
         for program in [OURS, "PyTorch"] {
             let Some(all) = found.get(&(net, program)) else {
                 lines.push(format!("| {net} | {program} | missing | | | | | |"));
