@@ -10,9 +10,9 @@ short, no augmentation. Pixels are divided by 255. Weights and biases begin unif
           convolution 5×5 of 16 → 32 channels (same), ReLU, largest of 2×2; linear 32·7·7 → 10; 3 epochs
 
 Prints a JSON line a run and appends it to mnist/accuracy.jsonl (places.py says where): the net, the seed, the accuracy on
-the 10,000 test images and the mean training loss of each epoch.
+the 10,000 test images and the mean training loss of each epoch, and of the last one.
 
-    VENV/bin/python bench/python/mnist_reference.py [mlp] [cnn]
+    VENV/bin/python bench/python/mnist_reference.py [mlp] [cnn] [SEED ...]     # default: both, seeds 1, 2, 3
 """
 import json
 import sys
@@ -72,8 +72,8 @@ def run(name, seed, train, test):
     with torch.inference_mode():
         scores = torch.cat([net(part) for part in test[0].split(1000)])
     accuracy = (scores.argmax(1) == test[1]).double().mean().item()
-    return {"net": name, "seed": seed, "accuracy": round(accuracy, 4), "losses": losses, "epochs": epochs,
-            "seconds": round(time.perf_counter() - begun, 1), "torch": torch.__version__}
+    return {"net": name, "seed": seed, "accuracy": round(accuracy, 4), "losses": losses, "loss": losses[-1],
+            "epochs": epochs, "seconds": round(time.perf_counter() - begun, 1), "torch": torch.__version__}
 
 
 def main():
@@ -81,8 +81,9 @@ def main():
     train, test = images("train"), images("t10k")
     folder = places.REFERENCES / "mnist"
     folder.mkdir(parents=True, exist_ok=True)
-    for name in sys.argv[1:] or NETS:
-        for seed in SEEDS:
+    seeds = [int(word) for word in sys.argv[1:] if word.isdigit()]
+    for name in [word for word in sys.argv[1:] if not word.isdigit()] or NETS:
+        for seed in seeds or SEEDS:
             line = json.dumps(run(name, seed, train, test))
             print(line, flush=True)
             with open(folder / "accuracy.jsonl", "a") as file:

@@ -1,85 +1,58 @@
 #!/usr/bin/env python3
-"""Measures other programs at the work of `cargo xtask bench engine`: PyTorch, onnxruntime, llama.cpp.
+"""Measures another program at the work of `cargo xtask bench engine`: PyTorch, onnxruntime or llama.cpp.
 
-Each measurement is a process of its own, so that its number of threads holds from the start; after two runs to warm up,
-the median of at least five. Inputs are the same in all: token ids 1000 + (7·i mod 20000), no padding. Prints JSON lines:
+    VENV/bin/python bench/python/peers.py PEER THREADS
 
-    {"work": "minilm", "peer": "onnxruntime", "class": "int8", "size": "32x128", "threads": 2,
-     "unit": "ms", "median": 226.1, "runs": [...], "version": "1.32.0", "host": "..."}
+Prints a JSON line that says what it is, then reads `WORK CLASS SIZE` a line at a time and answers each with a JSON line:
 
-`work` and `size` are: minilm 32x128 and 1x16 (texts × tokens), mlp 64 (a training step of 784-256-10, batch 64, AdamW),
-lm 8x128 (a training step of a Llama-like decoder from scratch, 6 layers of 288 as stories15M has them, AdamW, gradients
-clipped at 1), decode 64 (tokens after a prompt of 16; unit "tokens/s") and prefill 512 (unit "tokens/s"). llama.cpp runs
-SmolLM2 as Q8_0, made here from the GGUF file as it comes; it is left out, with a line that says so, where
-`llama-cpp-python` is not installed (`pip install llama-cpp-python==0.3.36`, which compiles it).
+    {"peer": "onnxruntime", "version": "1.32.0"}
+    minilm int8 32x128
+    {"value": 226.1}
 
-    VENV/bin/python bench/python/peers.py [WORK ...]     # default: all
-    THREADS=1 RUNS=5 VENV/bin/python bench/python/peers.py minilm mlp
+or `{"error": "..."}`. What a work needs is loaded, and run once, when it is first asked for. A value is the mean of as many
+runs as take a third of a second, at least one. Inputs are the same in all programs: token ids 1000 + (7·i mod 20000), no
+padding. Works, and what their values are:
+
+    minilm BxL   ms to embed B texts of L tokens
+    mlp B        ms of a training step of 784-256-10, batch B, AdamW
+    lm BxL       ms of a training step of a Llama-like decoder, 6 layers of 288 as stories15M has them, AdamW, gradients
+                 clipped at 1
+    decode N     tokens/s, N of them behind a prompt of 16
+    prefill N    tokens/s, a prompt of N
+
+llama.cpp runs SmolLM2 with every matrix as Q8_0 (q8_0.py). It comes from the wheel `xllamacpp`, whose server tells the times
+by itself; the wheel is compiled for AVX2, FMA and F16C.
 """
+import functools
 import importlib.metadata
-import importlib.util
 import json
 import os
-import pathlib
-import platform
-import statistics
-import subprocess
 import sys
 import time
 
-RUNS = max(5, int(os.environ.get("RUNS", 5)))
-WARM_UP = 2
-THREADS = [int(n) for n in os.environ.get("THREADS", "1,2").split(",")]
-MINILM_SIZES = ((32, 128), (1, 16))
-# work: the (peer, class, size) that are measured
-JOBS = {
-    "minilm": [(peer, kind, f"{batch}x{length}") for batch, length in MINILM_SIZES
-               for peer, kind in (("torch", "f32"), ("onnxruntime", "f32"), ("onnxruntime", "int8"))],
-    "mlp": [("torch", "f32", "64")],
-    "lm": [("torch", "f32", "8x128")],
-    "decode": [("llama.cpp", "Q8_0", "64")],
-    "prefill": [("llama.cpp", "Q8_0", "512")],
-}
-PACKAGES = {"torch": "torch", "onnxruntime": "onnxruntime", "llama.cpp": "llama-cpp-python"}
+LEAST_SECONDS = 1 / 3
+PACKAGES = {"PyTorch": "torch", "onnxruntime": "onnxruntime", "llama.cpp": "xllamacpp"}
 
 
-def measure(step, repeat=1):
-    """Milliseconds of each run of `step`, of which a run does `repeat`."""
-    for _ in range(WARM_UP):
+def mean_ms(step):
+    """Milliseconds of a run of `step`."""
+    begun, runs = time.perf_counter(), 0
+    while True:
         step()
-    times = []
-    for _ in range(RUNS):
-        begun = time.perf_counter()
-        for _ in range(repeat):
-            step()
-        times.append((time.perf_counter() - begun) * 1000 / repeat)
-    return times
+        runs += 1
+        taken = time.perf_counter() - begun
+        if taken >= LEAST_SECONDS:
+            return taken * 1000 / runs
 
 
-def token_ids(batch, length, numpy):
+def token_ids(batch, length):
+    import numpy
+
     return (1000 + 7 * numpy.arange(batch * length) % 20000).reshape(batch, length).astype(numpy.int64)
 
 
-def minilm_torch(threads, size):
-    import numpy
-    import torch
-    import transformers
-
-    import minilm_reference
-    import places
-
-    torch.set_num_threads(threads)
-    # PyTorch's own choice of attention, which is its fastest.
-    bert = transformers.BertModel.from_pretrained(
-        places.MODELS / "minilm", dtype=torch.float32, add_pooling_layer=False).eval()
-    ids = torch.from_numpy(token_ids(*size, numpy))
-    mask = torch.ones_like(ids)
-    with torch.inference_mode():
-        return measure(lambda: minilm_reference.embed(bert, ids, mask), 1 if size[0] > 1 else 20)
-
-
-def minilm_graphs():
-    """The ONNX graphs, f32 and with dynamically quantised int8 weights; made once."""
+def minilm_graph(kind):
+    """The ONNX graph, f32 or with dynamically quantised int8 weights; made once."""
     import places
 
     folder = places.REFERENCES / "minilm"
@@ -89,151 +62,152 @@ def minilm_graphs():
 
         folder.mkdir(parents=True, exist_ok=True)
         minilm_onnx.export(plain)
-    if not quantised.exists():
+    if kind == "int8" and not quantised.exists():
+        from onnx import TensorProto
         from onnxruntime.quantization import QuantType, quantize_dynamic
 
-        quantize_dynamic(plain, quantised, weight_type=QuantType.QInt8)
-    return {"f32": plain, "int8": quantised}
+        # The shapes behind onnxruntime's own operators are not inferred, so types have to be told
+        quantize_dynamic(plain, quantised, weight_type=QuantType.QInt8,
+                         extra_options={"DefaultTensorType": TensorProto.FLOAT})
+    return {"f32": plain, "int8": quantised}[kind]
 
 
-def minilm_onnxruntime(threads, size, kind):
-    import numpy
-    import onnxruntime
+class PyTorch:
+    def __init__(self, threads):
+        import torch
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    session = onnxruntime.InferenceSession(minilm_graphs()[kind], options, providers=["CPUExecutionProvider"])
-    inputs = {"ids": token_ids(*size, numpy)}
-    return measure(lambda: session.run(None, inputs), 1 if size[0] > 1 else 20)
+        torch.set_num_threads(threads)
+        torch.manual_seed(1)
 
+    @functools.cache
+    def bert(self):
+        import torch
+        import transformers
 
-def training(threads, net, loss_of, clip, repeat):
-    """Steps of AdamW."""
-    import torch
+        import places
 
-    optimiser = torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=0.01)
+        # PyTorch's own choice of attention, which is its fastest
+        return transformers.BertModel.from_pretrained(
+            places.MODELS / "minilm", dtype=torch.float32, add_pooling_layer=False).eval()
 
-    def step():
-        optimiser.zero_grad(set_to_none=True)
-        loss_of(net).backward()
-        if clip:
-            torch.nn.utils.clip_grad_norm_(net.parameters(), clip)
-        optimiser.step()
+    def minilm(self, kind, batch, length):
+        import torch
 
-    return measure(step, repeat)
+        import minilm_reference
 
+        ids, bert = torch.from_numpy(token_ids(batch, length)), self.bert()
+        mask = torch.ones_like(ids)
 
-def mlp_torch(threads):
-    import torch
+        def step():
+            with torch.inference_mode():
+                minilm_reference.embed(bert, ids, mask)
 
-    import mnist_reference
+        return functools.partial(mean_ms, step)
 
-    torch.set_num_threads(threads)
-    torch.manual_seed(1)
-    x, labels = torch.rand(64, 1, 28, 28), torch.randint(10, (64,))
-    cross_entropy = torch.nn.functional.cross_entropy
-    return training(threads, mnist_reference.mlp(), lambda net: cross_entropy(net(x), labels), None, 50)
+    def training(self, net, loss_of, clip):
+        """Steps of AdamW."""
+        import torch
 
+        optimiser = torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=0.01)
 
-def lm_torch(threads, size):
-    import numpy
-    import torch
-    import transformers
+        def step():
+            optimiser.zero_grad(set_to_none=True)
+            loss_of(net).backward()
+            if clip:
+                torch.nn.utils.clip_grad_norm_(net.parameters(), clip)
+            optimiser.step()
 
-    torch.set_num_threads(threads)
-    torch.manual_seed(1)
-    net = transformers.LlamaForCausalLM(transformers.LlamaConfig(
-        vocab_size=32000, hidden_size=288, intermediate_size=768, num_hidden_layers=6, num_attention_heads=6,
-        num_key_value_heads=6, max_position_embeddings=256, rms_norm_eps=1e-5, tie_word_embeddings=True)).train()
-    ids = torch.from_numpy(token_ids(*size, numpy))
-    return training(threads, net, lambda net: net(input_ids=ids, labels=ids, use_cache=False).loss, 1.0, 1)
+        return functools.partial(mean_ms, step)
 
+    def mlp(self, kind, batch):
+        import torch
 
-def q8_0():
-    """SmolLM2 with every matrix as Q8_0, requantised by llama.cpp itself."""
-    import ctypes
+        import mnist_reference
 
-    import llama_cpp
+        x, labels = torch.rand(batch, 1, 28, 28), torch.randint(10, (batch,))
+        cross_entropy = torch.nn.functional.cross_entropy
+        return self.training(mnist_reference.mlp(), lambda net: cross_entropy(net(x), labels), None)
 
-    import places
+    def lm(self, kind, batch, length):
+        import torch
+        import transformers
 
-    path = places.REFERENCES / "smollm2" / "model.q8_0.gguf"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        parameters = llama_cpp.llama_model_quantize_default_params()
-        parameters.ftype, parameters.allow_requantize = llama_cpp.LLAMA_FTYPE_MOSTLY_Q8_0, True
-        source = str(places.MODELS / "smollm2/model.gguf").encode()
-        if llama_cpp.llama_model_quantize(source, str(path).encode(), ctypes.byref(parameters)):
-            sys.exit("llama.cpp could not requantise the model")
-    return path
+        net = transformers.LlamaForCausalLM(transformers.LlamaConfig(
+            vocab_size=32000, hidden_size=288, intermediate_size=768, num_hidden_layers=6, num_attention_heads=6,
+            num_key_value_heads=6, max_position_embeddings=256, rms_norm_eps=1e-5, tie_word_embeddings=True)).train()
+        ids = torch.from_numpy(token_ids(batch, length))
+        return self.training(net, lambda net: net(input_ids=ids, labels=ids, use_cache=False).loss, 1.0)
 
 
-def llama(threads, work):
-    """Tokens a second, of decoding or of prefill."""
-    import llama_cpp
-    import numpy
+class OnnxRuntime:
+    def __init__(self, threads):
+        self.threads = threads
 
-    model = llama_cpp.Llama(str(q8_0()), n_ctx=1024, n_batch=512, n_ubatch=512, n_threads=threads,
-                            n_threads_batch=threads, verbose=False)
+    @functools.cache
+    def session(self, kind):
+        import onnxruntime
 
-    def prefill(count):
-        model.reset()
-        model.eval(token_ids(1, count, numpy)[0].tolist())
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = self.threads, 1
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        return onnxruntime.InferenceSession(minilm_graph(kind), options, providers=["CPUExecutionProvider"])
 
-    def decode():
-        for _ in range(64):
-            model.eval([1000])
-
-    if work == "prefill":
-        return [512_000 / ms for ms in measure(lambda: prefill(512))]
-    rates = []
-    for run in range(WARM_UP + RUNS):
-        prefill(16)
-        begun = time.perf_counter()
-        decode()
-        rates.append(64 / (time.perf_counter() - begun))
-    return rates[WARM_UP:]
+    def minilm(self, kind, batch, length):
+        session, inputs = self.session(kind), {"ids": token_ids(batch, length)}
+        return functools.partial(mean_ms, lambda: session.run(None, inputs))
 
 
-def one(work, peer, kind, size, threads):
-    """Measures in this process."""
-    shape = tuple(map(int, size.split("x")))
-    match work, peer:
-        case "minilm", "torch":
-            runs = minilm_torch(threads, shape)
-        case "minilm", "onnxruntime":
-            runs = minilm_onnxruntime(threads, shape, kind)
-        case "mlp", _:
-            runs = mlp_torch(threads)
-        case "lm", _:
-            runs = lm_torch(threads, shape)
-        case _:
-            runs = llama(threads, work)
-    unit = "tokens/s" if work in ("decode", "prefill") else "ms"
-    host = next((line.split(":")[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-                 if line.startswith("model name")), platform.machine())
-    return {"work": work, "peer": peer, "class": kind, "size": size, "threads": threads, "unit": unit,
-            "median": round(statistics.median(runs), 3), "runs": [round(run, 3) for run in runs],
-            "version": importlib.metadata.version(PACKAGES[peer]), "host": host}
+class LlamaCpp:
+    def __init__(self, threads):
+        import xllamacpp
+
+        import q8_0
+
+        parameters = xllamacpp.CommonParams()
+        parameters.model.path = str(q8_0.path())
+        parameters.n_ctx, parameters.n_batch, parameters.n_ubatch, parameters.n_parallel = 1024, 512, 512, 1
+        for cpu in parameters.cpuparams, parameters.cpuparams_batch:
+            cpu.n_threads = threads
+        self.server = xllamacpp.Server(parameters)
+
+    def timings(self, prompt, tokens):
+        """What the server measured of a prompt and as many tokens behind it, all greedy and none of them an end."""
+        answer = self.server.handle_completions({
+            "prompt": token_ids(1, prompt)[0].tolist(), "n_predict": tokens, "temperature": 0.0, "samplers": ["top_k"],
+            "top_k": 1, "ignore_eos": True, "cache_prompt": False})
+        timings = (json.loads(answer) if isinstance(answer, (str, bytes)) else answer)["timings"]
+        assert (timings["prompt_n"], timings["predicted_n"]) == (prompt, tokens), timings
+        return timings
+
+    def decode(self, kind, tokens):
+        # The first token comes with the prompt
+        return lambda: (lambda t: 1000 * tokens / t["predicted_ms"])(self.timings(16, tokens + 1))
+
+    def prefill(self, kind, tokens):
+        return lambda: self.timings(tokens, 1)["prompt_per_second"]
 
 
 def main():
-    if sys.argv[1:2] == ["--one"]:
-        print(json.dumps(one(*sys.argv[2:6], int(sys.argv[6]))))
-        return
-    works = sys.argv[1:] or list(JOBS)
-    if "minilm" in works:
-        minilm_graphs()
-    for work in works:
-        for peer, kind, size in JOBS[work]:
-            if importlib.util.find_spec("llama_cpp" if peer == "llama.cpp" else peer) is None:
-                print(f"{work}: {peer} is not installed, left out", file=sys.stderr)
-                continue
-            for threads in THREADS:
-                limits = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")}
-                subprocess.run([sys.executable, __file__, "--one", work, peer, kind, size, str(threads)],
-                               check=True, env=os.environ | limits)
+    peer, threads = sys.argv[1], int(sys.argv[2])
+    # Libraries print what they like; only answers go out
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+
+    def answer(**fields):
+        print(json.dumps(fields), file=answers)
+
+    program = {"PyTorch": PyTorch, "onnxruntime": OnnxRuntime, "llama.cpp": LlamaCpp}[peer](threads)
+    answer(peer=peer, version=importlib.metadata.version(PACKAGES[peer]))
+    ready = {}
+    for line in sys.stdin:
+        try:
+            if line not in ready:
+                work, kind, size = line.split()
+                ready[line] = getattr(program, work)(kind, *map(int, size.split("x")))
+                ready[line]()
+            answer(value=ready[line]())
+        except Exception as error:
+            answer(error=f"{type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ mod measure;
 mod report;
 mod setup;
 
-use bench::Bench;
+use bench::Benchmark;
 use clap::{Parser, Subcommand};
 use report::Report;
 use std::process::ExitCode;
@@ -34,7 +34,7 @@ enum Command {
     Exhaustive,
     /// Measures how long something takes, and says so.
     #[command(subcommand)]
-    Bench(Bench),
+    Bench(Benchmark),
     /// Measures the weights of our pallets and writes them into the runtime.
     Weights,
 }
@@ -46,8 +46,8 @@ fn main() -> ExitCode {
         Command::Demo => demo::run(&report),
         Command::Test => return checks::run(&report),
         Command::Exhaustive => checks::run_ignored(&report),
-        Command::Bench(what) => bench::run(&report, what),
         Command::Weights => measure::run(&report),
+        Command::Bench(benchmark) => bench::run(&report, &benchmark),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

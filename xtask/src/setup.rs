@@ -47,3 +47,8 @@ fn fetch_test_models(report: &Report) -> Result<()> {
 pub(crate) fn ensure_libclang(report: &Report) -> Result<()> {
     packages::ensure_packages(report, &["libclang-dev"])
 }
+
+/// Makes what Python's environments need there.
+pub(crate) fn ensure_venv(report: &Report) -> Result<()> {
+    packages::ensure_packages(report, &["python3-venv"])
+}

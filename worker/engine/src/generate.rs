@@ -182,6 +182,11 @@ impl Generation {
         self.end
     }
 
+    /// Bytes that its states take: keys and values of all tokens so far.
+    pub fn state_bytes(&self) -> usize {
+        self.session.bytes()
+    }
+
     /// Digests of what all segments of all steps handed on, if they were recorded.
     pub fn recorded(&self) -> &[Vec<Digest>] {
         &self.recorded

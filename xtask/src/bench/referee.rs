@@ -1,6 +1,6 @@
 //! `cargo xtask bench referee`: what the recomputation of an element costs in the runtime's WASM.
 
-use crate::{cargo::Cargo, report::Report, setup};
+use crate::{cargo::Cargo, report::Report};
 use anyhow::Result;
 use std::process::Command;
 use xtask::process;
@@ -9,11 +9,9 @@ use xtask::process;
 const PROGRAM: &str = "referee";
 
 /// Builds the program and runs it.
-pub(crate) fn run(report: &Report) -> Result<()> {
-    let cargo = Cargo::new(report, setup::run_without_test_models(report)?)?;
+pub(crate) fn run(report: &Report, cargo: &Cargo) -> Result<()> {
     report.step("The runtime's WASM and the program that asks it");
-    cargo.workspace("build", &["--example", PROGRAM])?;
+    let program = super::example(cargo, PROGRAM)?;
     report.step("Recomputing elements of every operator");
-    let program = cargo.target_dir().join("release/examples").join(PROGRAM);
     process::run(&mut Command::new(program))
 }

@@ -436,7 +436,9 @@ impl Lowered {
     fn is_by_rows(&self, call: &Call, shapes: &Shapes) -> Option<[u32; 2]> {
         let rows = shapes.rows(call.output)?;
         let rank = shapes.rank(call.output);
-        let has_rows = |slot: Slot| !self.constant[slot] && shapes.rows(slot) == Some(rows);
+        // States lie with their runs: only what is made in the step has the rows of all runs one behind the other
+        let is_made = |slot: Slot| !self.constant[slot] && self.as_state(self.root[slot]).is_none();
+        let has_rows = |slot: Slot| is_made(slot) && shapes.rows(slot) == Some(rows);
         let all_have_rows = || call.inputs.iter().all(|input| has_rows(*input));
         let holds = match &call.operator {
             Operator::Map(expression) => {

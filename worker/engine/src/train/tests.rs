@@ -14,7 +14,7 @@ const BATCH: usize = 8;
 const WIDTH: usize = 6;
 const CLASSES: u32 = 3;
 
-fn training() -> Training {
+fn training(clip: bool) -> Training {
     let network = Mlp {
         widths: vec![WIDTH, 16, CLASSES as usize],
         activation: Activation::Gelu,
@@ -23,13 +23,16 @@ fn training() -> Training {
     let recipe = Recipe {
         optimiser: Optimiser::ADAM_W,
         schedule: Schedule::Constant,
-        clip: true,
+        clip,
     };
     network.training(BATCH, &recipe).unwrap()
 }
 
 fn trainer(settings: Settings) -> Trainer {
-    let training = training();
+    begin(training(true), settings)
+}
+
+fn begin(training: Training, settings: Settings) -> Trainer {
     let tensors = initialise(&training.parameters, 5).unwrap();
     let names = training.parameters.iter().map(|spec| spec.name.clone());
     let weights = names.zip(tensors.into_iter().map(|tensor| tensor.bytes)).collect();
@@ -105,7 +108,7 @@ fn training_should_go_on_from_a_checkpoint_as_if_it_had_not_stopped() {
     second.resume(&first.checkpoint()).unwrap();
     train(&mut second, 12);
     assert_eq!(second.checkpoint(), whole.checkpoint());
-    let name = &training().parameters[0].name;
+    let name = &training(true).parameters[0].name;
     assert_eq!(second.parameter(name), whole.parameter(name));
     assert_eq!(second.parameter(name).map(<[f32]>::len), Some(16 * WIDTH));
 }
@@ -140,6 +143,20 @@ fn training_should_stay_as_it_was_when_a_step_fails() {
     assert!(matches!(trainer.step(wrong), Err(TrainError::Failed { step: 1, .. })));
     assert!(matches!(trainer.step(batch(&[0])), Err(TrainError::Input(_))));
     assert_eq!(trainer.checkpoint(), before);
+}
+
+#[test]
+fn training_should_be_the_same_without_clipping_when_no_gradient_is_as_large() {
+    let [mut clipped, mut plain] = [true, false].map(|clip| begin(training(clip), Settings::default()));
+    for _ in 0..3 {
+        let mut inputs = batch(&[0, 1, 2, 3, 4, 5, 6, 7]);
+        let with_norm = inputs.clone();
+        inputs.pop();
+        assert_eq!(plain.step(inputs), clipped.step(with_norm));
+    }
+    let name = &training(true).parameters[0].name;
+    assert!(plain.losses()[2] < plain.losses()[0]);
+    assert_eq!(plain.parameter(name), clipped.parameter(name));
 }
 
 #[test]
