@@ -25,8 +25,9 @@
 
 use assay_exact::{
     opening::{Digest, HashMode},
-    operator::Bindings,
-    program::{units, Declaration, Plan, PlanError, Program, ProgramError},
+    operator::{Bindings, Dim, TensorType},
+    program::{units, Plan, PlanError, Program, ProgramError},
+    tensor::DType,
     trace::DigestList,
 };
 use assay_programs::family::Precision;
@@ -211,6 +212,12 @@ pub enum PackageError {
         /// What a program of this task has.
         expected: &'static str,
     },
+    /// A weight has other dimensions in other steps.
+    #[error("{PROGRAM}: weight {name:?}: expected dimensions that are the same in every step")]
+    Weight {
+        /// Its name.
+        name: String,
+    },
     /// The weights' file is not as long as the program's weights.
     #[error("{WEIGHTS}: expected the {expected} bytes of the program's weights, got {got}")]
     Size {
@@ -379,19 +386,37 @@ impl Manifest {
 /// Most tokens of a prompt that a step takes in, where nothing else limits it.
 const MAX_STEP: u32 = 512;
 
+/// What programs that embed are given, in their order.
+const TO_EMBED: [(DType, &[Dim]); 1] = [(DType::U32, &[Dim::LENGTH])];
+
+/// What programs that generate are given, in their order: see `assay_programs::family::decoder::Input`.
+const TO_GENERATE: [(DType, &[Dim]); 7] = [
+    (DType::U32, &[Dim::LENGTH]),
+    (DType::U64, &[]),
+    (DType::U32, &[Dim::constant(1)]),
+    (DType::F32, &[]),
+    (DType::U32, &[Dim::constant(1)]),
+    (DType::U32, &[Dim::constant(1)]),
+    (DType::F32, &[]),
+];
+
+/// Whether these are a program's inputs, token ids first.
+fn takes(program: &Program, inputs: &[(DType, &[Dim])]) -> bool {
+    let declared = program.inputs.iter().map(|input| (input.dtype, input.shape.as_slice()));
+    declared.eq(inputs.iter().copied()) && program.inputs.first().is_some_and(|input| input.name == "tokens")
+}
+
 /// Cost and limits of a program whose sequences have at most `max_sequence` tokens, and the most tokens of a step.
 pub(crate) fn profile_of(program: &Program, task: Task, max_sequence: u32) -> Result<(Profile, u32), PackageError> {
-    // The last step of the longest sequence is the largest
-    let last = |length: u32| {
-        let bindings = Bindings {
-            length,
-            position: max_sequence.saturating_sub(length),
-        };
-        Plan::new(program, bindings).map_err(|error| PackageError::Plan {
-            length: max_sequence,
+    let planned = |length: u32, position: u32| {
+        Plan::new(program, Bindings { length, position }).map_err(|error| PackageError::Plan {
+            length: length.saturating_add(position),
             error,
         })
     };
+    // The last step of the longest sequence is the largest
+    let last = |length: u32| planned(length, max_sequence.saturating_sub(length));
+    let first = planned(1, 0)?;
     let (plan, step) = match task {
         Task::Embed => (last(max_sequence)?, max_sequence),
         Task::Generate => {
@@ -401,27 +426,36 @@ pub(crate) fn profile_of(program: &Program, task: Task, max_sequence: u32) -> Re
                 step /= 2;
             }
             last(step)?;
+            planned(step, 0)?;
             (last(1)?, step)
         }
     };
-    let first = |declared: &[Declaration]| declared.first().map(|tensor| tensor.name.clone());
-    let result = program
-        .results
-        .first()
-        .and_then(|_| Some(result_type(program, &plan)?.shape));
-    let fits = first(&program.inputs).as_deref() == Some("tokens") && program.results.len() == 1;
+    // Whatever the length, a program gives the same
+    let result = result_type(program, &plan).filter(|kind| result_type(program, &first) == Some(*kind));
     let dimensions = match (task, result) {
-        (Task::Embed, Some(shape)) if fits && program.inputs.len() == 1 && shape.rank() == 1 => shape.dims()[0],
+        (
+            Task::Embed,
+            Some(TensorType {
+                dtype: DType::F32,
+                shape,
+            }),
+        ) if shape.rank() == 1 && takes(program, &TO_EMBED) => shape.dims()[0],
         (Task::Embed, _) => {
-            let expected = "token ids as the only input, and one vector as the result";
+            let expected = "token ids as the only input, and one vector of floats as the result";
             return Err(PackageError::Task { expected });
         }
-        (Task::Generate, Some(shape)) if fits && shape.dims() == [1] => {
+        (
+            Task::Generate,
+            Some(TensorType {
+                dtype: DType::U32,
+                shape,
+            }),
+        ) if shape.dims() == [1] && takes(program, &TO_GENERATE) => {
             let table = program.weights.first().and_then(|table| table.shape.first());
             table.map_or(0, |rows| rows.constant.unsigned_abs())
         }
         (Task::Generate, _) => {
-            let expected = "token ids as the first input, and the next token as the result";
+            let expected = "token ids and the parameters of a draw as inputs, and the next token as the result";
             return Err(PackageError::Task { expected });
         }
     };
@@ -433,10 +467,10 @@ pub(crate) fn profile_of(program: &Program, task: Task, max_sequence: u32) -> Re
     Ok((profile, step))
 }
 
-/// The type of a program's first result.
-fn result_type(program: &Program, plan: &Plan) -> Option<assay_exact::operator::TensorType> {
-    let result = program.results.first()?;
-    plan.types_of(program, &[*result], program.segments.len())
+/// The type of a program's only result.
+fn result_type(program: &Program, plan: &Plan) -> Option<TensorType> {
+    let [result] = program.results[..] else { return None };
+    plan.types_of(program, &[result], program.segments.len())
         .first()
         .copied()
 }
@@ -532,6 +566,11 @@ impl Package {
 
 /// Where in the weights' file each weight begins, and where the last one ends.
 pub(crate) fn starts(program: &Program) -> Result<Vec<u64>, PackageError> {
+    let is_fixed = |dim: &Dim| dim.length == 0 && dim.position == 0;
+    if let Some(weight) = program.weights.iter().find(|weight| !weight.shape.iter().all(is_fixed)) {
+        let name = weight.name.clone();
+        return Err(PackageError::Weight { name });
+    }
     let once = Bindings { length: 1, position: 0 };
     let plan = Plan::new(program, once).map_err(|error| PackageError::Plan { length: 1, error })?;
     let mut starts = vec![0];

@@ -6,8 +6,9 @@
 //! have a date of their own.
 //!
 //! A template comes from a stranger. It may take [`FUEL`] steps and give [`MAX_OUTPUT`] bytes; it reads no files and
-//! calls nothing but what is named above. What is *not* bounded is text that it keeps in variables, and the time that
-//! one step takes with it: a template that doubles a text in each step is stopped only by the process's memory.
+//! calls nothing but what is named above; it runs on a stack that is enough for any. What is *not* bounded is text that
+//! it keeps in variables, and the time that one step takes with it: a template that doubles a text in each step is
+//! stopped only by the process's memory.
 
 use minijinja::{
     value::{Kwargs, Value},
@@ -17,6 +18,7 @@ use serde::Serialize;
 use std::{
     io::{self, Write},
     panic::{catch_unwind, AssertUnwindSafe},
+    thread,
 };
 
 /// Steps of the interpreter that a template may take. A message takes about a hundred.
@@ -25,8 +27,12 @@ pub const FUEL: u64 = 1_000_000;
 /// Longest text that a template may give, in bytes.
 pub const MAX_OUTPUT: usize = 16 << 20;
 
-/// Longest template that is accepted, in bytes.
-pub const MAX_TEMPLATE: usize = 1 << 20;
+/// Longest template that is accepted, in bytes. Models have up to thirty thousand.
+pub const MAX_TEMPLATE: usize = 1 << 17;
+
+/// Bytes of stack for the interpreter. It goes down with each operator of an expression, and a template may be one
+/// expression of as many operators as it has bytes.
+const STACK: usize = 1 << 29;
 
 /// Nested calls of macros and the like; each may take several kilobytes of stack.
 const MAX_DEPTH: usize = 100;
@@ -116,9 +122,14 @@ impl ChatTemplate {
     }
 }
 
-/// Calls the interpreter and sorts its errors.
-fn guard(call: impl FnOnce() -> Result<(), Error>) -> Result<(), TemplateError> {
-    match catch_unwind(AssertUnwindSafe(call)) {
+/// Calls the interpreter, with stack enough for any template, and sorts its errors.
+fn guard(call: impl FnOnce() -> Result<(), Error> + Send) -> Result<(), TemplateError> {
+    let done = thread::scope(|scope| {
+        let thread = thread::Builder::new().name("template".into()).stack_size(STACK);
+        let thread = thread.spawn_scoped(scope, || catch_unwind(AssertUnwindSafe(call)));
+        thread.map(|thread| thread.join().and_then(|done| done))
+    });
+    match done.map_err(|error| TemplateError::Failed(error.to_string()))? {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(match error.kind() {
             ErrorKind::OutOfFuel | ErrorKind::WriteFailure => TemplateError::Limit,
@@ -323,6 +334,26 @@ mod tests {
     fn render_should_fail_when_a_macro_calls_itself() {
         let error = render("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}").unwrap_err();
         assert!(matches!(error, TemplateError::Failed(_)), "{error}");
+    }
+
+    #[test]
+    fn template_should_have_stack_when_it_is_one_long_expression() {
+        let long = |before: &str, part: &str, after: &str| {
+            let count = (MAX_TEMPLATE - before.len() - after.len()) / part.len();
+            render(&format!("{before}{}{after}", part.repeat(count))).map_err(|error| error.to_string())
+        };
+        assert_eq!(long("{{ 0", "+0", " }}"), Ok("0".into()));
+        assert!(long("{{ ", "not ", "0 }}").is_ok());
+        assert!(long("{{ ", "-", "1 }}").is_ok());
+        assert!(long("{{ 0", "~0", " }}").is_ok());
+        assert!(long("{{ 'a'", "|trim", " }}").is_ok());
+        assert!(long("{{ a", ".a", " }}").is_err());
+    }
+
+    #[test]
+    fn template_should_be_refused_when_it_is_too_long() {
+        let error = ChatTemplate::new(&" ".repeat(MAX_TEMPLATE + 1), "", "").unwrap_err();
+        assert!(matches!(error, TemplateError::Length(_)), "{error}");
     }
 
     #[test]

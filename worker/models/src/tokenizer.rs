@@ -7,6 +7,7 @@ mod decoder;
 mod folder;
 pub mod gguf;
 mod json;
+mod parts;
 pub mod pretokenizer;
 
 pub use decoder::Decoder;
@@ -31,6 +32,16 @@ pub enum TokenizerError {
     /// The file is broken.
     #[error("{TOKENIZER}: expected a tokenizer of the `tokenizers` library, got: {0}")]
     Invalid(String),
+    /// Its parts could make too much of a text, or take too much themselves.
+    #[error("{TOKENIZER}: expected at most {expected} {what}, got {got}")]
+    Parts {
+        /// Of what.
+        what: &'static str,
+        /// The bound.
+        expected: u64,
+        /// What there would be.
+        got: u64,
+    },
     /// The tokenizer knows ids that the model does not.
     #[error("{TOKENIZER}: expected ids below the model's vocabulary of {expected}, got {got}")]
     Vocabulary {
@@ -115,18 +126,20 @@ impl Tokenizer {
     /// From the content of a [`TOKENIZER`] file, for a model whose ids are below `vocabulary` and whose sequences have
     /// at most `max_tokens` tokens. Padding and truncation that the file itself asks for are left out.
     pub fn from_json(json: &[u8], vocabulary: u32, max_tokens: usize) -> Result<Self, TokenizerError> {
+        parts::check(json)?;
         guard(|| {
             let invalid = |error: tokenizers::Error| TokenizerError::Invalid(error.to_string());
             let mut inner = Inner::from_bytes(json).map_err(invalid)?;
             inner.with_padding(None);
             inner.with_truncation(None).map_err(invalid)?;
-            let highest = inner.get_vocab(true).into_values().max();
-            if let Some(got) = highest.filter(|got| *got >= vocabulary) {
-                return Err(TokenizerError::Vocabulary {
+            let known = |highest: Option<u32>| match highest.filter(|got| *got >= vocabulary) {
+                Some(got) => Err(TokenizerError::Vocabulary {
                     expected: vocabulary,
                     got,
-                });
-            }
+                }),
+                None => Ok(()),
+            };
+            known(inner.get_vocab(true).into_values().max())?;
             let special = inner
                 .get_post_processor()
                 .map_or(0, |processor| processor.added_tokens(false));
@@ -136,8 +149,9 @@ impl Tokenizer {
                     got: max_tokens,
                 });
             }
-            // Some errors show only in use.
-            inner.encode_fast("a", true).map_err(invalid)?;
+            // Some errors show only in use, and ids that frame texts need not be in the vocabulary
+            let encoding = inner.encode_fast("a", true).map_err(invalid)?;
+            known(encoding.get_ids().iter().copied().max())?;
             let added = inner.get_added_tokens_decoder();
             let special = added
                 .iter()

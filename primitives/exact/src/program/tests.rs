@@ -10,6 +10,7 @@ use crate::{
     memory::Tensor,
     operator::{Bindings, Fault, Side, Visible},
     product::Class,
+    tensor::ShapeError,
 };
 use alloc::{borrow::ToOwned, vec, vec::Vec};
 use proptest::prelude::*;
@@ -255,6 +256,52 @@ fn step_should_name_the_first_operator_that_fails() {
         fault: Fault::Index { got: 8, below: 8 },
     };
     assert_eq!(attend(&[1, 8], &[2]).unwrap_err(), failed);
+}
+
+#[test]
+fn step_should_name_the_operator_when_a_weight_is_no_number() {
+    let program = attention();
+    let mut table = table();
+    table.bytes[4..8].copy_from_slice(&f32::NAN.to_le_bytes());
+    let states = [
+        Tensor::new::<i16>(&[0, WIDTH], &[]).unwrap(),
+        Tensor::new::<f32>(&[0], &[]).unwrap(),
+    ];
+    let bindings = Bindings { length: 1, position: 0 };
+    let run = |token: u32| {
+        let input = Tensor::new(&[1], &[token]).unwrap();
+        run_step(&program, bindings, &[table.clone()], &[input], &states)
+    };
+    let failed = StepError::Failed {
+        at: Place {
+            segment: 0,
+            operator: 1,
+        },
+        fault: Fault::NotFinite,
+    };
+    assert_eq!(run(0).unwrap_err(), failed);
+    assert!(run(1).is_ok(), "the row of another token");
+}
+
+#[test]
+fn plan_should_refuse_a_dimension_that_overflows() {
+    let mut program = attention();
+    let bindings = Bindings { length: 2, position: 3 };
+    let mut planned = |constant: i32, length: i32| {
+        program.weights[0].shape[0] = Dim {
+            constant,
+            length,
+            position: 0,
+        };
+        Plan::new(&program, bindings).unwrap_err()
+    };
+    let declared = |error| PlanError::Declared {
+        value: Value::Weight(0),
+        error,
+    };
+    assert_eq!(planned(i32::MAX, 0), declared(Some(ShapeError::TooLarge)));
+    assert_eq!(planned(2, i32::MAX), declared(None), "above 32 bits");
+    assert_eq!(planned(-1, 0), declared(None));
 }
 
 #[test]

@@ -4,8 +4,11 @@
 
 use super::*;
 use crate::{import, support, Imported};
+use assay_exact::operator::Operator;
 use assay_programs::{
+    builder::{along, fixed, Builder, Tensor},
     family::bert::{Encoder, Pooling},
+    formula::Formula,
     layer::Activation,
 };
 
@@ -124,6 +127,95 @@ fn package_should_be_refused_when_manifest_and_files_contradict_each_other() {
 
     let manifest = setup.replace(0, b"no program");
     assert!(matches!(setup.load(manifest), Err(PackageError::Program(_))));
+}
+
+/// Why a package with the program that `build` writes is refused; it is given the tokens, U32 `[L]`.
+fn refused(setup: &Setup, build: impl FnOnce(&mut Builder, Tensor) -> Tensor) -> PackageError {
+    let mut builder = Builder::new();
+    let tokens = builder.input("tokens", DType::U32, &[Dim::LENGTH]);
+    let result = build(&mut builder, tokens);
+    builder.result(result);
+    setup
+        .load(setup.replace(0, &builder.finish().unwrap().to_bytes()))
+        .unwrap_err()
+}
+
+/// The first eight elements, and zeros.
+fn eight(builder: &mut Builder, x: Tensor) -> Tensor {
+    let operator = Operator::View {
+        shape: vec![fixed(8)],
+        coordinates: vec![along(0)],
+    };
+    builder.push(operator, &[x])
+}
+
+/// As floats.
+fn floats(builder: &mut Builder, x: Tensor) -> Tensor {
+    builder.map(Formula::input(0), &[x])
+}
+
+#[test]
+fn package_should_be_refused_when_its_result_is_not_of_floats() {
+    let setup = setup(Precision::W8A16);
+    let error = refused(&setup, eight);
+    assert!(matches!(error, PackageError::Task { .. }), "{error}");
+}
+
+#[test]
+fn package_should_be_refused_when_its_result_is_not_of_one_length() {
+    let setup = setup(Precision::W8A16);
+    let error = refused(&setup, floats);
+    assert!(matches!(error, PackageError::Task { .. }), "{error}");
+}
+
+#[test]
+fn package_should_be_refused_when_it_takes_no_token_ids() {
+    let setup = setup(Precision::W8A16);
+    for (dtype, shape) in [(DType::F32, Dim::LENGTH), (DType::U32, fixed(16))] {
+        let mut builder = Builder::new();
+        let tokens = builder.input("tokens", dtype, &[shape]);
+        let tokens = floats(&mut builder, tokens);
+        let result = eight(&mut builder, tokens);
+        builder.result(result);
+        let manifest = setup.replace(0, &builder.finish().unwrap().to_bytes());
+        let error = setup.load(manifest).unwrap_err();
+        assert!(matches!(error, PackageError::Task { .. }), "{dtype:?}: {error}");
+    }
+}
+
+#[test]
+fn package_should_be_refused_when_its_program_cannot_take_a_single_token() {
+    let setup = setup(Precision::W8A16);
+    let error = refused(&setup, |builder, tokens| {
+        let shorter = Dim {
+            constant: -4,
+            ..Dim::LENGTH
+        };
+        let part = builder.slice(tokens, Dim::default(), &[shorter]);
+        let part = floats(builder, part);
+        eight(builder, part)
+    });
+    assert!(matches!(error, PackageError::Plan { length: 1, .. }), "{error}");
+}
+
+#[test]
+fn package_should_be_refused_when_a_weight_changes_its_length() {
+    let setup = setup(Precision::W8A16);
+    let mut manifest = setup.imported.manifest.clone();
+    let mut builder = Builder::new();
+    let tokens = builder.input("tokens", DType::U32, &[Dim::LENGTH]);
+    let weight = builder.weight("w", DType::F32, &[Dim::LENGTH]);
+    let sum = builder.add(tokens, weight);
+    let result = eight(&mut builder, sum);
+    builder.result(result);
+    let program = builder.finish().unwrap();
+    (manifest.profile, manifest.step) = profile_of(&program, Task::Embed, 16).unwrap();
+    let files = setup.replace(0, &program.to_bytes()).files;
+    let error = setup.load(Manifest { files, ..manifest }).unwrap_err();
+    assert!(
+        matches!(&error, PackageError::Weight { name } if name == "w"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The tokenizer of a folder as Hugging Face lays it out.
 
-use super::{guard, Imported, TokenizerError, TOKENIZER};
+use super::{guard, parts, Imported, TokenizerError, TOKENIZER};
 use crate::config::{read, Config, ConfigError};
 use serde_json::Value;
 use std::{fs::File, io::Read, path::Path};
@@ -31,6 +31,7 @@ pub(super) fn import(folder: &Path, config: &Config) -> Result<Imported, Tokeniz
     if json.len() as u64 > MAX_TOKENIZER {
         return Err(unreadable(format!("more than {MAX_TOKENIZER} bytes")));
     }
+    parts::check(&json)?;
     let inner = guard(|| Inner::from_bytes(&json).map_err(|error| error.to_string()))
         .and_then(|inner| inner)
         .map_err(TokenizerError::Invalid)?;

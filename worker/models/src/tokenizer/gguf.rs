@@ -11,7 +11,10 @@ use super::{
     json::{join, quoted, Added, Json},
     pretokenizer, Imported, TokenizerError,
 };
-use crate::source::{gguf::Value, Gguf};
+use crate::{
+    source::{gguf::Value, Gguf},
+    template::MAX_TEMPLATE,
+};
 use std::collections::HashMap;
 
 /// Most tokens that are accepted.
@@ -20,8 +23,9 @@ const MAX_TOKENS: usize = 1 << 20;
 /// Longest token that is accepted, in bytes.
 const MAX_TOKEN: usize = 1 << 10;
 
-/// Longest chat template that is accepted, in bytes.
-const MAX_TEMPLATE: usize = 1 << 20;
+/// How many times the bytes of all tokens their merges may have. Models have about three; tokens that are all
+/// beginnings of each other have as many as the longest has bytes.
+const MAX_MERGED: usize = 64;
 
 /// Control tokens of these names end what a model generates, beside the one that the file names.
 const ENDS: [&str; 9] = [
@@ -280,7 +284,15 @@ impl<'a> Vocabulary<'a> {
             return Err(wrong(self.gguf, field, "false"));
         }
         let prefix = flag_of(self.gguf, "tokenizer.ggml.add_space_prefix", true)?;
-        let merges = merges_of_scores(&self.tokens, &self.kinds, scores, &ids);
+        let merges = merges_of_scores(&self.tokens, &self.kinds, scores, &ids).map_err(|got| {
+            let expected = format!("tokens whose merges take at most {MAX_MERGED} times their bytes");
+            error(
+                self.gguf,
+                "tokenizer.ggml.tokens",
+                expected,
+                format!("{got} bytes of merges"),
+            )
+        })?;
         let merges: Vec<(&str, &str)> = merges
             .iter()
             .map(|(left, right)| (left.as_str(), right.as_str()))
@@ -327,19 +339,28 @@ impl<'a> Vocabulary<'a> {
 /// All pairs of tokens whose union is a normal token, by falling score of the union. Ties, of one token cut in
 /// different places or of two with one score, are ordered as Hugging Face's converter does: the longer left part
 /// first, then the longer right part, then the lower ids.
+///
+/// # Errors
+///
+/// Their bytes, if they would take more than [`MAX_MERGED`] allows.
 fn merges_of_scores(
     tokens: &[String],
     kinds: &[Kind],
     scores: &[f32],
     ids: &HashMap<&str, usize>,
-) -> Vec<(String, String)> {
-    let mut merges = Vec::new();
+) -> Result<Vec<(String, String)>, usize> {
+    let most = MAX_MERGED * tokens.iter().map(String::len).sum::<usize>();
+    let (mut merges, mut bytes) = (Vec::new(), 0);
     for (id, token) in tokens.iter().enumerate().filter(|(id, _)| kinds[*id] == Kind::Normal) {
         for (at, _) in token.char_indices().skip(1) {
             let (left, right) = token.split_at(at);
             if let (Some(left_id), Some(right_id)) = (ids.get(left), ids.get(right)) {
                 let lengths = (left.chars().count(), right.chars().count());
                 merges.push((scores[id], lengths, id, *left_id, *right_id));
+                bytes += token.len();
+                if bytes > most {
+                    return Err(bytes);
+                }
             }
         }
     }
@@ -348,10 +369,10 @@ fn merges_of_scores(
             .then(b.1.cmp(&a.1))
             .then((a.2, a.3, a.4).cmp(&(b.2, b.3, b.4)))
     });
-    merges
+    Ok(merges
         .into_iter()
         .map(|(.., left, right)| (tokens[left].clone(), tokens[right].clone()))
-        .collect()
+        .collect())
 }
 
 fn text<'a>(gguf: &'a Gguf, field: &str) -> Result<Option<&'a str>, TokenizerError> {

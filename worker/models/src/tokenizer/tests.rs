@@ -72,6 +72,24 @@ fn tokenizer_should_be_refused_when_it_knows_more_than_the_model() {
 }
 
 #[test]
+fn tokenizer_should_be_refused_when_it_frames_texts_with_what_the_model_does_not_know() {
+    let mut json = words();
+    json["post_processor"]["special_tokens"]["[SEP]"]["ids"] = json!([6]);
+    assert!(matches!(
+        tokenizer(&json, 8),
+        Err(TokenizerError::Vocabulary { expected: 6, got: 6 })
+    ));
+}
+
+#[test]
+fn tokenizer_should_be_refused_when_its_parts_make_too_much_of_a_text() {
+    let doubled = json!({"type": "Replace", "pattern": {"String": "a"}, "content": "aa"});
+    let mut json = words();
+    json["normalizer"] = json!({"type": "Sequence", "normalizers": vec![doubled; 40]});
+    assert!(matches!(tokenizer(&json, 8), Err(TokenizerError::Parts { .. })));
+}
+
+#[test]
 fn tokenizer_should_be_refused_when_the_file_is_broken() {
     assert!(matches!(
         Tokenizer::from_json(b"{}", 6, 8),

@@ -1,7 +1,8 @@
 //! What is posted in a dispute, against what was claimed.
 
 use super::*;
-use crate::opening::{Opening, OpeningError};
+use crate::opening::{ChunkRun, Opening, OpeningError};
+use codec::{Decode, Encode};
 
 /// A run of ten segments, two a step, four a record, that has completed or failed; its claim; its segments.
 fn example(completed: bool) -> (Trace, TraceClaim, Vec<Digest>) {
@@ -209,4 +210,25 @@ fn output_should_be_shown_of_the_list_posted() {
     let opening = DigestList::Outputs.open(&outputs, 0, &KEYED).unwrap();
     assert!(claim.output(1_024, 1_024, &posted, &opening).is_err());
     assert!(DigestList::Outputs.open(&outputs, 1_024, &KEYED).is_err());
+}
+
+#[test]
+fn entry_should_be_refused_when_there_can_be_no_such_list() {
+    let (_, claim, _) = example(true);
+    // The last chunk of a blob of 2⁶⁴ − 1 bytes, under the digest that it gives: it ends within a digest
+    let run = ChunkRun {
+        first: (1 << 54) - 1,
+        count: 1,
+    };
+    let bytes = (vec![run], vec![0u8; 1_023], vec![[0u8; 32]; 54]).encode();
+    let opening = Opening::decode(&mut &bytes[..]).unwrap();
+    let read = |root: Digest| claim.tensor((1 << 59) - 2, u64::MAX, &root, &opening).unwrap_err();
+    let TraceError::Opening(OpeningError::Root { got, .. }) = read(digest(0)) else {
+        panic!("expected another digest");
+    };
+    let beyond = OpeningError::End {
+        end: u64::MAX,
+        length: u64::MAX,
+    };
+    assert_eq!(read(got), TraceError::Opening(beyond));
 }

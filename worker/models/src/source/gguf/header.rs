@@ -108,7 +108,32 @@ pub(super) fn read(blob: &Blob) -> Result<Header, SourceError> {
         }
         tensor.offset += data;
     }
+    check_apart(blob, &tensors)?;
     Ok(Header { metadata, tensors })
+}
+
+/// Checks that no two tensors share data: else a small file could hold any number of large tensors, all the same.
+fn check_apart(blob: &Blob, tensors: &[Stored]) -> Result<(), SourceError> {
+    let mut places: Vec<_> = tensors
+        .iter()
+        .map(|tensor| {
+            let blocks = tensor.elements / tensor.encoding.block_elements();
+            let bytes = (blocks * tensor.encoding.block_bytes()) as u64;
+            (tensor.offset, tensor.offset + bytes, &tensor.name)
+        })
+        .collect();
+    places.sort_unstable();
+    for pair in places.windows(2) {
+        let ((_, end, _), (start, _, name)) = (pair[0], pair[1]);
+        if start < end {
+            return Err(blob.malformed(
+                format!("tensor {name:?}"),
+                format!("data that begin at byte {end} or later, behind another's"),
+                start,
+            ));
+        }
+    }
+    Ok(())
 }
 
 impl Reader<'_> {

@@ -79,6 +79,27 @@ fn file_should_be_refused_when_data_lie_outside() {
 }
 
 #[test]
+fn file_should_be_refused_when_tensors_share_data() {
+    let names = ["output.weight", "token_embd.weight"];
+    let writer = Writer::new("llama")
+        .tensor(names[0], &[8], 0, &[0; 32])
+        .tensor(names[1], &[8], 0, &[0; 32]);
+    let mut file = writer.build();
+    // Behind the name: dimensions, one of 8 bytes, the type, then the offset
+    let at = file
+        .windows(names[1].len())
+        .position(|part| part == names[1].as_bytes());
+    let offset = at.unwrap() + names[1].len() + 4 + 8 + 4;
+    assert_eq!(file[offset..offset + 8], 32_u64.to_le_bytes());
+    file[offset..offset + 8].fill(0);
+    let error = Gguf::from_bytes(file).unwrap_err().to_string();
+    assert!(
+        error.contains("\"token_embd.weight\": expected data that begin at byte"),
+        "{error}"
+    );
+}
+
+#[test]
 fn file_should_be_refused_when_a_shape_overflows() {
     for shape in [&[u64::MAX, 32][..], &[1 << 40, 1 << 40], &[1, 1, 1, 1, 1]] {
         let error = refused(&Writer::new("llama").tensor("output.weight", shape, 0, &[0; 64]));

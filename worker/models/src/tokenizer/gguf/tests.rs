@@ -152,10 +152,23 @@ fn merges_should_go_by_score() {
         .map(|(id, token)| (token.as_str(), id))
         .collect();
     let scores = [0.0, 0.0, 0.0, -2.0, -1.0, -3.0];
-    let merges = merges_of_scores(&tokens, &[Kind::Normal; 6], &scores, &ids);
+    let merges = merges_of_scores(&tokens, &[Kind::Normal; 6], &scores, &ids).unwrap();
     let merges: Vec<(&str, &str)> = merges
         .iter()
         .map(|(left, right)| (left.as_str(), right.as_str()))
         .collect();
     assert_eq!(merges, [("b", "c"), ("a", "b"), ("ab", "c"), ("a", "bc")]);
+}
+
+#[test]
+fn import_should_fail_when_tokens_are_beginnings_of_each_other() {
+    // Half a megabyte of tokens would have 360 MB of merges
+    let mut tokens: Vec<String> = (1..=1024).map(|length| "a".repeat(length)).collect();
+    tokens.extend((0..=u8::MAX).map(|byte| format!("<0x{byte:02X}>")));
+    let writer = Writer::new("llama")
+        .text("tokenizer.ggml.model", "llama")
+        .f32s("tokenizer.ggml.scores", &vec![0.0; tokens.len()])
+        .texts("tokenizer.ggml.tokens", &tokens);
+    let error = imported(&writer).unwrap_err().to_string();
+    assert!(error.contains("at most 64 times their bytes"), "{error}");
 }
