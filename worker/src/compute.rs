@@ -18,7 +18,7 @@ pub(crate) fn compute(model: &Embedder, spec: &JobSpec, input: &[u8]) -> Result<
     };
     let output = match model.embed(&sequences) {
         Ok(embeddings) => embed::to_bytes(&embeddings),
-        Err(fault @ EmbedError::Failed { .. }) => {
+        Err(fault @ (EmbedError::Failed { .. } | EmbedError::Plan { .. })) => {
             tracing::warn!(target: "worker::compute", artifact = spec.artifact, %fault, "malformed model");
             return Ok((failure(Status::MalformedModel), Vec::new()));
         }

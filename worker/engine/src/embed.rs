@@ -6,11 +6,12 @@ use crate::{
 };
 use assay_exact::{
     opening::{Digest, HashMode},
-    operator::Fault,
-    program::Place,
+    operator::{Bindings, Fault},
+    program::{Place, Plan, PlanError},
     trace::{RecordSpan, Trace, TraceBuilder, TraceError},
 };
 use assay_models::{Package, Profile};
+use std::collections::HashSet;
 
 /// Tokens that are run together at most, to bound memory; a longer sequence runs alone.
 const BATCH_TOKENS: usize = 4_096;
@@ -30,6 +31,14 @@ pub enum EmbedError {
         at: Place,
         /// What is wrong.
         fault: Fault,
+    },
+    /// The model's program cannot take a sequence of this length, though it takes the longest: this is a result.
+    #[error("sequence {sequence}: {error}; the model is unusable for it")]
+    Plan {
+        /// The first such sequence.
+        sequence: usize,
+        /// What is wrong.
+        error: PlanError,
     },
     /// There are more sequences than a trace can have steps.
     #[error(transparent)]
@@ -128,9 +137,23 @@ impl Embedder {
             .try_for_each(|(at, tokens)| check_sequence(at, tokens, limits.0, limits.1))
     }
 
+    /// Whether the program can take sequences of these lengths. A package promises the shortest and the longest only.
+    fn plan(&self, sequences: &[Vec<u32>]) -> Result<(), EmbedError> {
+        let mut planned = HashSet::new();
+        for (sequence, tokens) in sequences.iter().enumerate() {
+            let length = tokens.len() as u32;
+            if planned.insert(length) {
+                Plan::new(self.executor.program(), Bindings { length, position: 0 })
+                    .map_err(|error| EmbedError::Plan { sequence, error })?;
+            }
+        }
+        Ok(())
+    }
+
     /// Embeddings of `sequences`, row-major `[sequences, dimensions]`, each of length one.
     pub fn embed(&self, sequences: &[Vec<u32>]) -> Result<Vec<f32>, EmbedError> {
         self.check(sequences)?;
+        self.plan(sequences)?;
         let mut embeddings = Vec::with_capacity(sequences.len() * self.dimensions());
         let mut failed = None;
         self.run(sequences, None, |sequence, result| match result {
@@ -154,6 +177,7 @@ impl Embedder {
         mode: HashMode,
     ) -> Result<(Result<Vec<f32>, EmbedError>, Trace), EmbedError> {
         self.check(sequences)?;
+        self.plan(sequences)?;
         let segments = self.executor.program().segments.len() as u32;
         let steps = u32::try_from(sequences.len()).unwrap_or(u32::MAX);
         let mut builder = TraceBuilder::new(RecordSpan::new(steps, segments)?, origin, mode);
@@ -227,7 +251,7 @@ impl Embedder {
                         }
                         Err(Failure::Operator { at, fault, recorded }) => Err((at, fault, recorded)),
                         Err(Failure::Input(error)) => {
-                            unreachable!("sequences were checked, and steps up to the greatest length planned: {error}")
+                            unreachable!("sequences were checked and steps of their lengths planned: {error}")
                         }
                     },
                 );
@@ -251,4 +275,69 @@ pub fn from_bytes(blob: &[u8], sequences: usize, dimensions: usize) -> Option<Ve
     }
     let row = |row: &[u8]| assay_exact::tensor::from_bytes(row);
     Some(blob.chunks_exact(dimensions * size_of::<f32>()).map(row).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use assay_exact::{
+        operator::{Dim, Operator},
+        tensor::DType,
+    };
+    use assay_programs::{
+        builder::{along, fixed, Builder},
+        formula::Formula,
+    };
+
+    struct Nothing;
+
+    impl crate::executor::WeightSource for Nothing {
+        type Error = std::convert::Infallible;
+
+        fn read(&self, _: usize) -> Result<Vec<u8>, Self::Error> {
+            Ok(Vec::new())
+        }
+    }
+
+    /// A model of sequences of one token or eight: the ids added to eight numbers, which is no addition in between.
+    fn embedder() -> Embedder {
+        let mut builder = Builder::new();
+        let tokens = builder.input("tokens", DType::U32, &[Dim::LENGTH]);
+        let shape = vec![fixed(8)];
+        let coordinates = vec![along(0)];
+        let eight = builder.push(Operator::View { shape, coordinates }, &[tokens]);
+        let sum = builder.map(Formula::input(0) + Formula::input(1), &[tokens, eight]);
+        builder.result(sum);
+        let program = builder.finish().unwrap();
+        Embedder {
+            executor: Executor::load(program, &Nothing, Settings::default()).unwrap(),
+            profile: Profile {
+                units_per_token: 1,
+                max_sequence: 8,
+                dimensions: 8,
+            },
+            vocabulary: 5,
+        }
+    }
+
+    #[test]
+    fn token_should_be_named_when_it_is_out_of_vocabulary() {
+        let error = embedder().embed(&[vec![4], vec![1, 5]]).unwrap_err();
+        let token = InputError::Token {
+            sequence: 1,
+            position: 1,
+            vocabulary: 5,
+            got: 5,
+        };
+        assert!(matches!(error, EmbedError::Input(got) if got == token), "{error}");
+    }
+
+    #[test]
+    fn sequence_should_be_named_when_the_program_cannot_take_its_length() {
+        let embedder = embedder();
+        assert_eq!(embedder.embed(&[vec![1], vec![2; 8]]).unwrap()[..3], [2.0, 1.0, 1.0]);
+        let error = embedder.embed(&[vec![1], vec![1, 2, 3]]).unwrap_err();
+        assert!(matches!(error, EmbedError::Plan { sequence: 1, .. }), "{error}");
+    }
 }

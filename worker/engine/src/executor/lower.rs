@@ -90,19 +90,24 @@ pub(crate) struct Lowered {
     first_state: Slot,
 }
 
-/// Steps by which it is found out which dimensions depend on the step: no dimension of a model is likely to be both.
-const PROBES: [Bindings; 2] = [
+/// Steps by which it is found out which dimensions depend on the step. A dimension is a constant and multiples of length
+/// and position, so that two that are the same in three steps which are on no line are the same in all.
+const PROBES: [Bindings; 3] = [
     Bindings { length: 3, position: 5 },
     Bindings {
         length: 7,
         position: 11,
     },
+    Bindings { length: 4, position: 2 },
 ];
+
+/// A number of rows in each of the probes.
+type RowCounts = [u32; PROBES.len()];
 
 /// What lowering goes by.
 struct Shapes {
-    /// The types of all tensors in two steps; of programs that cannot run in those, none.
-    probes: Option<[Vec<TensorType>; 2]>,
+    /// The types of all tensors in each of the probes; of programs that cannot run in those, none.
+    probes: Option<Vec<Vec<TensorType>>>,
 }
 
 impl Shapes {
@@ -111,35 +116,37 @@ impl Shapes {
             let plan = Plan::new(program, bindings).ok()?;
             Some(all_types(plan))
         };
-        let probes = match PROBES.map(types) {
-            [Some(first), Some(second)] => Some([first, second]),
-            _ => None,
-        };
+        let probes = PROBES.into_iter().map(types).collect();
         Self { probes }
     }
 
-    /// The tensor's first dimension in both steps, if it has one and the others do not depend on the step.
-    fn rows(&self, slot: Slot) -> Option<[u32; 2]> {
-        let [first, second] = self.probes.as_ref()?;
-        let (first, inner) = first[slot].shape.dims().split_first()?;
-        match second.get(slot)?.shape.dims().split_first()? {
-            (second, other) if inner == other => Some([*first, *second]),
-            _ => None,
+    /// The tensor's first dimension in all probes, if it has one and the others do not depend on the step.
+    fn rows(&self, slot: Slot) -> Option<RowCounts> {
+        let probes = self.probes.as_ref()?;
+        let (_, inner) = probes[0][slot].shape.dims().split_first()?;
+        let mut counts = RowCounts::default();
+        for (count, types) in counts.iter_mut().zip(probes) {
+            match types[slot].shape.dims().split_first()? {
+                (rows, other) if other == inner => *count = *rows,
+                _ => return None,
+            }
         }
+        Some(counts)
     }
 
     /// Number of dimensions.
     fn rank(&self, slot: Slot) -> usize {
-        self.probes.as_ref().map_or(0, |[first, _]| first[slot].shape.rank())
+        self.probes.as_ref().map_or(0, |probes| probes[0][slot].shape.rank())
     }
 
     /// Whether the tensor is repeated along the first dimension of a tensor of this rank.
     fn is_repeated(&self, slot: Slot, rank: usize) -> bool {
-        let Some([first, second]) = self.probes.as_ref() else {
+        let Some(probes) = self.probes.as_ref() else {
             return false;
         };
-        first[slot].shape == second[slot].shape
-            && (first[slot].shape.rank() < rank || first[slot].shape.dims().first() == Some(&1))
+        let shape = probes[0][slot].shape;
+        probes.iter().all(|types| types[slot].shape == shape)
+            && (shape.rank() < rank || shape.dims().first() == Some(&1))
     }
 }
 
@@ -287,8 +294,8 @@ impl Lowered {
     fn form_stages(&mut self, program: &Program, shapes: &Shapes, segment: usize, first: usize) {
         let instructions = &program.segments[segment].instructions;
         let mut stages = Vec::new();
-        let mut open: Option<(Group, [u32; 2])> = None;
-        let close = |open: &mut Option<(Group, [u32; 2])>, stages: &mut Vec<Stage>| {
+        let mut open: Option<(Group, RowCounts)> = None;
+        let close = |open: &mut Option<(Group, RowCounts)>, stages: &mut Vec<Stage>| {
             if let Some((group, _)) = open.take() {
                 stages.push(Stage::Group(group));
             }
@@ -432,8 +439,8 @@ impl Lowered {
         self.is_only_kept_by(by).then(|| self.calls[by].inputs[0])
     }
 
-    /// If the operator computes row by row along its first dimension, the number of rows in both probes.
-    fn is_by_rows(&self, call: &Call, shapes: &Shapes) -> Option<[u32; 2]> {
+    /// If the operator computes row by row along its first dimension, the number of rows in all probes.
+    fn is_by_rows(&self, call: &Call, shapes: &Shapes) -> Option<RowCounts> {
         let rows = shapes.rows(call.output)?;
         let rank = shapes.rank(call.output);
         // States lie with their runs: only what is made in the step has the rows of all runs one behind the other

@@ -6,7 +6,7 @@ use super::*;
 use assay_exact::{
     memory::Tensor,
     opening::HashMode,
-    operator::{Bindings, Operator, TensorType},
+    operator::{Bindings, Dim, Operator, TensorType},
     product::Class,
     program::{run_step, Plan, Program, StepError},
     tensor::DType,
@@ -14,6 +14,7 @@ use assay_exact::{
 use assay_kernels::Isa;
 use assay_programs::{
     attention::Heads,
+    builder::Builder,
     family::{
         bert::{Encoder, Pooling},
         decoder::{Decoder, Purpose},
@@ -485,4 +486,34 @@ fn weights_should_be_refused_when_they_are_not_what_the_program_declares() {
     outside.0[query].bytes[5] = 0x80;
     let error = Executor::load(program, &outside, Settings::default()).unwrap_err();
     assert!(matches!(error, LoadError::Weight { .. }), "{error}");
+}
+
+#[test]
+fn dimension_should_be_known_to_depend_on_the_step_when_it_is_the_same_in_some() {
+    // Six columns at the first token, two in the steps of 3 tokens behind 5 and of 7 behind 11, fifteen in this one
+    let columns = Dim {
+        constant: 3,
+        length: 3,
+        position: -2,
+    };
+    let mut builder = Builder::new();
+    let x = builder.input("x", DType::F32, &[Dim::LENGTH, columns]);
+    let doubled = builder.add(x, x);
+    let sums = builder.sum(doubled);
+    builder.result(doubled);
+    builder.result(sums);
+    let program = builder.finish().unwrap();
+    let weights = Memory(Vec::new());
+    let inputs = vec![Buffer::F32((0..60).map(|at| at as f32).collect())];
+    let (expected, _) = Reference::new(&program, &weights).step(4, &inputs).unwrap();
+    for settings in settings() {
+        let executor = Executor::load(program.clone(), &weights, settings).unwrap();
+        let given = Given {
+            session: &mut executor.session(),
+            length: 4,
+            inputs: inputs.clone(),
+        };
+        let output = executor.step(vec![given], None).remove(0).unwrap();
+        assert_eq!(bytes(&output), expected, "{settings:?}");
+    }
 }
