@@ -47,7 +47,6 @@ pub(crate) use vectorised;
 
 #[cfg(test)]
 mod tests {
-    use super::vectorised;
     use crate::Isa;
     use std::hint::black_box;
 

@@ -106,7 +106,7 @@ impl Matrix {
         });
         let integers = integers.collect();
         // With the third of the other operand, some products are subnormal
-        let magnitudes = [1.0, 1.7, 3e-19, 0.6, 1e9].into_iter().cycle().take(rows).collect();
+        let magnitudes = [1.0, 1.7, 3e-21, 0.6, 1e9].into_iter().cycle().take(rows).collect();
         Self {
             class,
             integers,
