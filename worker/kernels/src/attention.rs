@@ -191,13 +191,13 @@ pub fn attend(
         let is_bounded = task.is_bounded(largest);
         match isa {
             Isa::Portable => portable::attend(&task, magnitudes, is_bounded, output, &mut scratch.portable),
+            // What the compiler makes of it, where it always has NEON
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => portable::attend(&task, magnitudes, is_bounded, output, &mut scratch.portable),
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => {
-                assert!(
-                    std::arch::is_x86_feature_detected!("avx2"),
-                    "expected a CPU with AVX2; choose among Isa::available()"
-                );
-                // SAFETY: the CPU has AVX2
+            Isa::Avx2 | Isa::AvxVnni | Isa::Avx512 => {
+                isa.assert_available();
+                // SAFETY: the CPU has AVX2, which comes with the others
                 unsafe { avx2::attend(&task, magnitudes, is_bounded, output, &mut scratch.avx2) }
             }
         }

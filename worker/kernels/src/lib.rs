@@ -4,7 +4,8 @@
 //! slices in one thread, and takes the instruction set as an argument, so that tests can hold each against the
 //! reference. Who calls them divides rows among threads.
 //!
-//! - [`isa`]: instruction sets, and which of them this machine has.
+//! - [`isa`]: instruction sets, which of them this machine has, and which of those to use.
+//! - [`check`]: whether an instruction set gives the bits of the portable kernels.
 //! - [`product`]: products of rows of integers.
 //! - [`row`]: magnitudes, maxima, sums, weights, and rows as integers of a class.
 //! - [`expression`]: expressions, element by element.
@@ -14,6 +15,8 @@
 //! - [`view`]: elements in other places.
 
 pub mod attention;
+pub mod check;
+mod choice;
 pub mod expression;
 pub mod isa;
 pub mod product;

@@ -8,18 +8,27 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod avx_vnni;
 mod blocks;
+mod compiled;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 #[cfg(target_arch = "x86_64")]
 mod one_digit;
 mod packed;
 mod plan;
 mod portable;
 mod prepared;
+mod probe;
 #[cfg(test)]
 mod tests;
 
 pub use packed::Packed;
 pub use prepared::Prepared;
+pub(crate) use probe::probe;
 
 use crate::Isa;
 use assay_exact::{
@@ -175,6 +184,12 @@ pub fn multiply(
         Isa::Avx2 if one_digit::is_for(a, b) => one_digit::multiply(a, b, &window, out),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => avx2::multiply(a, b, &window, out),
+        #[cfg(target_arch = "x86_64")]
+        Isa::AvxVnni => avx_vnni::multiply(a, b, &window, out),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => avx512::multiply(a, b, &window, out),
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => neon::multiply(a, b, &window, out),
     };
     if finite {
         Ok(())

@@ -5,7 +5,8 @@
 
 /// Defines a function that takes an [`Isa`](crate::Isa) before its own arguments and runs its body as compiled for it.
 ///
-/// An instruction set that the machine has not is answered with the portable code: the bits are the same.
+/// An instruction set that the machine has not is answered with the portable code: the bits are the same. What only
+/// adds instructions for products is compiled as the set that it adds them to; so is NEON, which portable code may use.
 macro_rules! vectorised {
     ($($(#[$meta:meta])* $visibility:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block)*) => {$(
         $(#[$meta])*
@@ -19,11 +20,22 @@ macro_rules! vectorised {
                 portable($($arg),*)
             }
 
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+            fn avx512($($arg: $type),*) $(-> $result)? {
+                portable($($arg),*)
+            }
+
             match isa {
                 #[cfg(target_arch = "x86_64")]
-                $crate::Isa::Avx2 if std::arch::is_x86_feature_detected!("avx2") => {
+                $crate::Isa::Avx2 | $crate::Isa::AvxVnni if isa.is_available() => {
                     // SAFETY: that the machine has AVX2 has just been checked.
                     unsafe { avx2($($arg),*) }
+                }
+                #[cfg(target_arch = "x86_64")]
+                $crate::Isa::Avx512 if isa.is_available() => {
+                    // SAFETY: that the machine has these parts of AVX-512 has just been checked.
+                    unsafe { avx512($($arg),*) }
                 }
                 _ => portable($($arg),*),
             }
@@ -32,3 +44,31 @@ macro_rules! vectorised {
 }
 
 pub(crate) use vectorised;
+
+#[cfg(test)]
+mod tests {
+    use crate::Isa;
+    use std::hint::black_box;
+
+    vectorised! {
+        fn multiply_then_add(a: &[f32], b: &[f32], c: &[f32], out: &mut [f32]) {
+            for (((out, a), b), c) in out.iter_mut().zip(a).zip(b).zip(c) {
+                *out = *a * *b + *c;
+            }
+        }
+    }
+
+    #[test]
+    fn product_and_sum_should_be_rounded_both_when_the_processor_could_fuse_them() {
+        // (1 + 2⁻¹²)² − (1 + 2⁻¹¹) is 2⁻²⁴, which the product's rounding loses
+        let (x, y) = (1.0 + 2f32.powi(-12), -(1.0 + 2f32.powi(-11)));
+        assert_eq!(x.mul_add(x, y), 2f32.powi(-24));
+        // Hidden, so that it is not the compiler that computes
+        let (a, c) = black_box(([x; 67], [y; 67]));
+        for isa in Isa::available() {
+            let mut out = [f32::NAN; 67];
+            multiply_then_add(isa, &a, &a, &c, &mut out);
+            assert_eq!(out, [0.0; 67], "{isa}");
+        }
+    }
+}

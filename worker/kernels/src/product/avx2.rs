@@ -1,57 +1,13 @@
 //! The kernel in AVX2, and what surrounds it compiled for AVX2.
 
-use super::{
-    blocks::{self, Tile, Window},
-    plan::DEPTH,
-    Packed, Prepared, Rows, PANEL,
-};
+use super::{blocks::Tile, compiled::compiled_for, plan::DEPTH, PANEL};
+use crate::Isa;
 use std::arch::x86_64::*;
 
 /// The kernel. Only used in functions that are compiled for AVX2.
 struct Avx2;
 
-/// # Panics
-///
-/// If this machine has no AVX2.
-fn assert_available() {
-    assert!(
-        std::arch::is_x86_feature_detected!("avx2"),
-        "this processor does not have AVX2"
-    );
-}
-
-/// [`blocks::multiply`].
-pub(super) fn multiply(a: &Prepared, b: &Packed, window: &Window, out: &mut [f32]) -> bool {
-    #[target_feature(enable = "avx2")]
-    fn run(a: &Prepared, b: &Packed, window: &Window, out: &mut [f32]) -> bool {
-        blocks::multiply::<Avx2>(a, b, window, out)
-    }
-    assert_available();
-    // SAFETY: this machine has AVX2.
-    unsafe { run(a, b, window, out) }
-}
-
-/// [`Prepared::cut`].
-pub(super) fn cut(prepared: &mut Prepared, rows: &Rows<'_>) -> bool {
-    #[target_feature(enable = "avx2")]
-    fn run(prepared: &mut Prepared, rows: &Rows<'_>) -> bool {
-        prepared.cut(rows)
-    }
-    assert_available();
-    // SAFETY: this machine has AVX2.
-    unsafe { run(prepared, rows) }
-}
-
-/// [`Packed::cut`].
-pub(super) fn pack(packed: &mut Packed, rows: &Rows<'_>) -> bool {
-    #[target_feature(enable = "avx2")]
-    fn run(packed: &mut Packed, rows: &Rows<'_>) -> bool {
-        packed.cut(rows, |rows, out| transpose(rows, out))
-    }
-    assert_available();
-    // SAFETY: this machine has AVX2.
-    unsafe { run(packed, rows) }
-}
+compiled_for!(Isa::Avx2, "avx2", Avx2, transpose);
 
 impl Tile for Avx2 {
     #[inline(always)]
@@ -97,7 +53,7 @@ fn sum<const R: usize>(a: &[i16], stride: usize, b: &[u8], sums: &mut [[i32; PAN
 
 /// The same as [`super::packed::transpose`].
 #[target_feature(enable = "avx2")]
-fn transpose(rows: &[[u8; DEPTH]; PANEL], out: &mut [u8]) {
+pub(super) fn transpose(rows: &[[u8; DEPTH]; PANEL], out: &mut [u8]) {
     /// Rows and pairs that are transposed in registers.
     const SIDE: usize = 8;
     let pairs = out.len() / (2 * PANEL);

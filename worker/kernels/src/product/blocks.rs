@@ -18,6 +18,9 @@ const ROWS: usize = 8 * TILE;
 
 /// The kernel of an instruction set.
 pub(super) trait Tile {
+    /// Whether there is an instruction that makes floats of integers of 64 bits, rounded once.
+    const CONVERTS: bool = false;
+
     /// `sums` = for R rows of a, `stride` apart, their products with all rows of a panel, over the depth of `b`: a
     /// multiple of 2, at most [`DEPTH`] for each part.
     fn sum<const R: usize>(a: &[i16], stride: usize, b: &[u8], sums: &mut [[i32; PANEL]; R]);
@@ -38,7 +41,7 @@ pub(super) struct Window {
 struct Finish {
     /// Whether b's factor comes first: powers of two come before scales.
     b_first: bool,
-    /// Whether all accumulators are below 2⁵¹.
+    /// Whether floats are made by way of 64-bit floats: all accumulators are below 2⁵¹.
     in_f64: bool,
 }
 
@@ -48,13 +51,14 @@ pub(super) fn multiply<K: Tile>(a: &Prepared, b: &Packed, window: &Window, out: 
     let plan = plan(a.class(), b.class());
     let finish = Finish {
         b_first: a.class() == Class::Int8 && b.class() != Class::Int8,
-        in_f64: match b.multipliers(0) {
-            None => a.depth() <= MAX_DEPTH_IN_F64,
-            Some(_) => {
-                let most = [a.class().most(), Class::Int8.most(), Class::Int16.most()].map(|most| most as u64);
-                most.iter().product::<u64>().saturating_mul(a.depth() as u64) <= 1 << MAX_BITS_IN_F64
-            }
-        },
+        in_f64: !K::CONVERTS
+            && match b.multipliers(0) {
+                None => a.depth() <= MAX_DEPTH_IN_F64,
+                Some(_) => {
+                    let most = [a.class().most(), Class::Int8.most(), Class::Int16.most()].map(|most| most as u64);
+                    most.iter().product::<u64>().saturating_mul(a.depth() as u64) <= 1 << MAX_BITS_IN_F64
+                }
+            },
     };
     let in_one_pass = plan.passes.len() == 1 && a.depth() <= DEPTH;
     let mut worst = [0; PANEL];

@@ -8,7 +8,7 @@
 //! begins, but the CPU does not read ahead across pages.
 
 use super::{blocks::Window, Packed, Prepared, PANEL};
-use assay_exact::product::Class;
+use assay_exact::product::{Class, BLOCK};
 use std::{arch::x86_64::*, ops::Range};
 
 /// Rows of a tile: with two registers of sums each they leave room for two of b and one of a, in sixteen registers.
@@ -29,9 +29,16 @@ const PAIR: usize = 2 * PANEL;
 /// Elements of a vector.
 const HALF: usize = PANEL / 2;
 
+/// Pairs of a block that shares multipliers.
+const BLOCK_PAIRS: usize = BLOCK as usize / 2;
+
+/// Longest rows with multipliers: a term is below 2²¹ and a multiplier at most 2¹⁴, and 2⁵³ is what a double holds exactly.
+const MAX_MULTIPLIED: usize = 1 << 18;
+
 /// Whether the operands are some for [`multiply`].
 pub(super) fn is_for(a: &Prepared, b: &Packed) -> bool {
-    a.class() != Class::Int24 && b.class() == Class::Int8
+    let is_short = b.multipliers(0).is_none() || a.depth() <= MAX_MULTIPLIED;
+    a.class() != Class::Int24 && b.class() == Class::Int8 && is_short
 }
 
 /// All products of the window. Whether they are finite.
@@ -52,6 +59,8 @@ struct Tile<'a> {
     stride: usize,
     factors_a: &'a [f32],
     panel: &'a [u8],
+    /// Of each block of the panel, if it has any.
+    multipliers: Option<&'a [[i16; PANEL]]>,
     factors_b: &'a [f32],
     out: &'a mut [f32],
     /// From row to row of the output.
@@ -74,6 +83,7 @@ fn multiply_window(a: &Prepared, b: &Packed, window: &Window, out: &mut [f32]) -
                     stride,
                     factors_a: &a.factors()[first..first + count],
                     panel: &b.digits()[column / PANEL * b.panel()..][..b.panel()],
+                    multipliers: b.multipliers(column / PANEL),
                     factors_b: &b.factors()[column..column + PANEL],
                     out: &mut out[(first - window.rows.start) * window.stride + column - window.columns.start..],
                     out_stride: window.stride,
@@ -112,35 +122,88 @@ impl Tile<'_> {
         let pairs = self.panel.len() / PAIR;
         assert!(self.stride >= 2 * pairs && self.a.len() >= R * self.stride && self.factors_b.len() == PANEL);
         let mut floats = [[_mm256_setzero_ps(); 2]; R];
-        if pairs <= RUN {
-            // SAFETY: the panel has all pairs, and each row two integers for each, as asserted
-            let sums = unsafe { self.sums::<R, IS_FAR>(0..pairs) };
-            for (floats, sums) in floats.iter_mut().zip(sums) {
-                // Rounds once, as from 64 bits
-                *floats = [_mm256_cvtepi32_ps(sums[0]), _mm256_cvtepi32_ps(sums[1])];
-            }
-        } else {
+        if pairs > RUN || self.multipliers.is_some() {
             // Exact as doubles, since they are below 2⁵³ for any depth there is
-            let mut totals = [[_mm256_setzero_pd(); 4]; R];
-            for start in (0..pairs).step_by(RUN) {
-                // SAFETY: as above
-                let sums = unsafe { self.sums::<R, IS_FAR>(start..pairs.min(start + RUN)) };
-                for (totals, sums) in totals.iter_mut().zip(sums) {
-                    for (half, sums) in sums.into_iter().enumerate() {
-                        let (low, high) = (_mm256_castsi256_si128(sums), _mm256_extracti128_si256::<1>(sums));
-                        totals[2 * half] = _mm256_add_pd(totals[2 * half], _mm256_cvtepi32_pd(low));
-                        totals[2 * half + 1] = _mm256_add_pd(totals[2 * half + 1], _mm256_cvtepi32_pd(high));
-                    }
-                }
-            }
+            let totals = match self.multipliers {
+                // SAFETY: the panel has all pairs, and each row two integers for each, as asserted
+                None => unsafe { self.long::<R, IS_FAR>(pairs) },
+                // SAFETY: the same
+                Some(multipliers) => unsafe { self.multiplied::<R, IS_FAR>(pairs, multipliers) },
+            };
             for (floats, totals) in floats.iter_mut().zip(totals) {
                 for (half, floats) in floats.iter_mut().enumerate() {
                     let (low, high) = (_mm256_cvtpd_ps(totals[2 * half]), _mm256_cvtpd_ps(totals[2 * half + 1]));
                     *floats = _mm256_set_m128(high, low);
                 }
             }
+        } else {
+            // SAFETY: the same
+            let sums = unsafe { self.sums::<R, IS_FAR>(0..pairs) };
+            for (floats, sums) in floats.iter_mut().zip(sums) {
+                // Rounds once, as from 64 bits
+                *floats = [_mm256_cvtepi32_ps(sums[0]), _mm256_cvtepi32_ps(sums[1])];
+            }
         }
         self.write(&floats)
+    }
+
+    /// The sums of all pairs, each half of eight columns as two times four doubles.
+    ///
+    /// # Safety
+    ///
+    /// As [`Tile::sums`] of these pairs.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    unsafe fn long<const R: usize, const IS_FAR: bool>(&self, pairs: usize) -> [[__m256d; 4]; R] {
+        let mut totals = [[_mm256_setzero_pd(); 4]; R];
+        for start in (0..pairs).step_by(RUN) {
+            // SAFETY: the caller's promise
+            let sums = unsafe { self.sums::<R, IS_FAR>(start..pairs.min(start + RUN)) };
+            for (totals, sums) in totals.iter_mut().zip(sums) {
+                for (half, sums) in sums.into_iter().enumerate() {
+                    let (low, high) = (_mm256_castsi256_si128(sums), _mm256_extracti128_si256::<1>(sums));
+                    totals[2 * half] = _mm256_add_pd(totals[2 * half], _mm256_cvtepi32_pd(low));
+                    totals[2 * half + 1] = _mm256_add_pd(totals[2 * half + 1], _mm256_cvtepi32_pd(high));
+                }
+            }
+        }
+        totals
+    }
+
+    /// The same where what each block adds is multiplied.
+    ///
+    /// # Safety
+    ///
+    /// As [`Tile::sums`] of these pairs.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    unsafe fn multiplied<const R: usize, const IS_FAR: bool>(
+        &self,
+        pairs: usize,
+        multipliers: &[[i16; PANEL]],
+    ) -> [[__m256d; 4]; R] {
+        let mut totals = [[_mm256_setzero_pd(); 4]; R];
+        for (start, multipliers) in (0..pairs).step_by(BLOCK_PAIRS).zip(multipliers) {
+            // SAFETY: the caller's promise
+            let sums = unsafe { self.sums::<R, IS_FAR>(start..pairs.min(start + BLOCK_PAIRS)) };
+            // SAFETY: these are sixteen integers of 16 bits
+            let multipliers = unsafe {
+                let of_panel = multipliers.as_ptr();
+                [0, 4, 8, 12].map(|first| _mm_cvtepi16_epi32(_mm_loadl_epi64(of_panel.add(first).cast())))
+            };
+            for (totals, sums) in totals.iter_mut().zip(sums) {
+                for (quarter, total) in totals.iter_mut().enumerate() {
+                    let half = sums[quarter / 2];
+                    let sums = match quarter % 2 {
+                        0 => _mm256_castsi256_si128(half),
+                        _ => _mm256_extracti128_si256::<1>(half),
+                    };
+                    let product = _mm256_mul_pd(_mm256_cvtepi32_pd(sums), _mm256_cvtepi32_pd(multipliers[quarter]));
+                    *total = _mm256_add_pd(*total, product);
+                }
+            }
+        }
+        totals
     }
 
     /// The sums of some pairs, at most [`RUN`] of them.

@@ -74,6 +74,12 @@ impl Packed {
             Isa::Portable => self.cut(rows, transpose),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => super::avx2::pack(self, rows),
+            #[cfg(target_arch = "x86_64")]
+            Isa::AvxVnni => super::avx_vnni::pack(self, rows),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => super::avx512::pack(self, rows),
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => super::neon::pack(self, rows),
         };
         if !in_class {
             return Err(Fault::Class);

@@ -67,6 +67,12 @@ impl Prepared {
             Isa::Portable => self.cut(rows),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => super::avx2::cut(self, rows),
+            #[cfg(target_arch = "x86_64")]
+            Isa::AvxVnni => super::avx_vnni::cut(self, rows),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => super::avx512::cut(self, rows),
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => super::neon::cut(self, rows),
         };
         if !in_class {
             return Err(Fault::Class);

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use super::*;
+use super::{probe::extremes, *};
 use assay_exact::{
     memory::Tensor,
     operator::{Bindings, Call, Operator, Side},
@@ -47,23 +47,6 @@ impl Noise {
             0.5f32.to_bits()..4.0f32.to_bits()
         };
         f32::from_bits(range.start + self.next() % (range.end - range.start))
-    }
-}
-
-/// The integers whose digits are largest in absolute value.
-fn extremes(class: Class) -> [i32; 5] {
-    let most = class.most();
-    match class {
-        Class::Int8 => [most, -most, 0, 1, -1],
-        // 63·2⁸ − 2⁷ and −64·2⁸ + 127
-        Class::Int16 => [most, -most, 63 * 256 - 128, -64 * 256 + 127, -128],
-        Class::Int24 => [
-            most,
-            -most,
-            63 * 65_536 - 128 * 257,
-            -64 * 65_536 + 127 * 257,
-            -128 * 257,
-        ],
     }
 }
 
