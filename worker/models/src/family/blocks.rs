@@ -3,7 +3,7 @@
 //! Most models that are published in few bits have, in each 32 elements of a row, a scale and perhaps a least value. Their
 //! elements are then d·q + m for a q of few bits, and the multiple of d that m is nearest to is found here: of all scales
 //! with which the block uses at least half of the eight bits, the one is taken that comes nearest to the elements. Blocks of
-//! `Q8_0`, `Q5_0` and `Q4_0` come out as they are, and those of `Q4_1` about three times as near as by their largest
+//! `Q8_0`, `Q5_0` and `Q4_0` come out as they are, and those of `Q4_1` two and a half times as near as by their largest
 //! element. Where elements are in no such order, as in a model that was published in floats, their largest one becomes 127.
 
 use assay_exact::{
