@@ -95,7 +95,7 @@ fn check(ptx: &Path) {
                 line.trim()
             );
         }
-        let mut parts = line.trim().split_whitespace();
+        let mut parts = line.split_whitespace();
         let operation = parts.find(|part| !part.starts_with('@')).unwrap_or_default();
         let name = operation.split('.').next().unwrap_or_default();
         if operation.ends_with(".f32") && matches!(name, "add" | "sub" | "mul" | "div" | "sqrt" | "cvt") {

@@ -4,9 +4,12 @@
 //! the lowest element that is faulty. Only if there is one, the inputs of the first such operator are fetched, and the
 //! reference says what is wrong with that element.
 
+mod faults;
+mod outcome;
 mod session;
 mod weights;
 
+pub use outcome::{Failure, Given, InputError, Output};
 pub use session::Session;
 pub use weights::LoadError;
 
@@ -18,10 +21,9 @@ use crate::{
     operators::{Given as OperatorInput, Launcher, FAULT_BYTES},
 };
 use assay_exact::{
-    memory::Tensor,
     opening::{Digest, HashMode},
-    operator::{self, Bindings, Fault, TensorType},
-    program::{Place, Plan, PlanError, Program},
+    operator::{Bindings, TensorType},
+    program::{Plan, Program},
 };
 use std::{collections::HashMap, sync::Arc};
 use weights::Weights;
@@ -37,80 +39,6 @@ pub struct Executor {
     lowered: Lowered,
     weights: Weights,
     first: Vec<TensorType>,
-}
-
-/// What a step of a run is given.
-#[derive(Debug)]
-pub struct Given<'a> {
-    /// The run.
-    pub session: &'a mut Session,
-    /// Tokens of the step.
-    pub length: u32,
-    /// The program's inputs, in its order, each row-major and little-endian.
-    pub inputs: Vec<Vec<u8>>,
-}
-
-/// What a step gives.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Output {
-    /// The program's results, in its order, with their types; row-major and little-endian.
-    pub results: Vec<(TensorType, Vec<u8>)>,
-    /// For each segment the digests of the tensors that it hands on, in its order, if they are recorded.
-    pub recorded: Vec<Vec<Digest>>,
-}
-
-/// Why a step gives nothing.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum Failure {
-    /// An operator failed. This is a result: every honest run has it.
-    #[error("{at} failed: {fault}")]
-    Operator {
-        /// The first that failed.
-        at: Place,
-        /// What is wrong with the first of its elements that is.
-        fault: Fault,
-        /// What the segments before it handed on, if it is recorded.
-        recorded: Vec<Vec<Digest>>,
-    },
-    /// The step is none that the program can take.
-    #[error(transparent)]
-    Input(#[from] InputError),
-    /// The device failed. This is no result.
-    #[error(transparent)]
-    Device(#[from] DeviceError),
-}
-
-/// Why a step is none that a program can take.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum InputError {
-    /// No step of this length can be at this position.
-    #[error("a step of {length} tokens behind {position}: {error}")]
-    Plan {
-        /// Tokens of the step.
-        length: u32,
-        /// Tokens before.
-        position: u32,
-        /// What is wrong.
-        error: PlanError,
-    },
-    /// Not as many inputs as the program has.
-    #[error("expected {expected} inputs, got {got}")]
-    Count {
-        /// As many as the program has.
-        expected: usize,
-        /// As many as were given.
-        got: usize,
-    },
-    /// An input of another size.
-    #[error("input {name}: expected {expected} bytes, got {got}")]
-    Size {
-        /// Its name.
-        name: String,
-        /// Bytes that the program wants.
-        expected: usize,
-        /// Bytes that were given.
-        got: usize,
-    },
 }
 
 /// A step of one run, while it runs.
@@ -518,66 +446,6 @@ impl Executor {
             lane.session.end(lane.bindings.length, next);
         }
         Ok(outputs)
-    }
-
-    /// What is wrong with an element of an operator of a lane that runs alone.
-    fn explain(
-        &self,
-        lane: &mut Lane<'_>,
-        at: usize,
-        element: u32,
-        digests: &[u8],
-        record: Option<&HashMode>,
-    ) -> Failure {
-        let call = &self.lowered.calls[at];
-        match self.fault(lane, at, element) {
-            Ok(fault) => Failure::Operator {
-                at: call.place,
-                fault,
-                recorded: self.recorded(digests, (0, 1), call.place.segment, record),
-            },
-            Err(error) => error.into(),
-        }
-    }
-
-    fn fault(&self, lane: &mut Lane<'_>, at: usize, element: u32) -> Result<Fault, DeviceError> {
-        let call = &self.lowered.calls[at];
-        lane.session.begin();
-        let inputs = self
-            .tell(std::slice::from_mut(lane), None, at)
-            .map(|told| self.inputs(call, 0, lane, &told.made));
-        let read = inputs.and_then(|inputs| {
-            let tensors = inputs.iter().zip(&call.inputs).map(|(input, slot)| {
-                Ok(Tensor {
-                    kind: lane.types[*slot],
-                    bytes: match &input.planes {
-                        Some(planes) => self.weights.original(&self.device, planes, &input.kind, &input.array)?,
-                        None => input.array.to_bytes(&self.device)?,
-                    },
-                })
-            });
-            tensors.collect::<Result<Vec<_>, DeviceError>>()
-        });
-        lane.session.undo();
-        let tensors = read?;
-        let kinds: Vec<_> = tensors.iter().map(|tensor| tensor.kind).collect();
-        let tensors: Vec<_> = tensors.iter().collect();
-        let reference = operator::Call::new(&call.operator, &kinds, lane.bindings)
-            .map_err(|error| mismatch(call, element, &error.to_string()))?;
-        match reference.element(element.into(), &tensors[..]) {
-            Err(fault) => Ok(fault),
-            Ok(_) => Err(mismatch(call, element, "the reference finds none")),
-        }
-    }
-}
-
-fn mismatch(call: &Call, element: u32, reason: &str) -> DeviceError {
-    DeviceError {
-        what: "finding out what is wrong with an element",
-        reason: format!(
-            "the device reports a fault in element {element} of {}, but {reason}; do not trust this device",
-            call.place
-        ),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Weights on a device: as they are, or as digits for products.
 
+use super::faults::fault_of_reference;
 use crate::{
     array::{Array, Kind},
     device::{Device, DeviceError, Memory},
@@ -8,7 +9,7 @@ use crate::{
 };
 use assay_exact::{
     memory::Tensor,
-    operator::{self, Bindings, Fault, Operator, Side, TensorType},
+    operator::{Bindings, Fault, Operator, Side, TensorType},
     program::{Place, PlanError},
     tensor::DType,
 };
@@ -259,15 +260,9 @@ fn explain<E>(
         })
     });
     let tensors = tensors.collect::<Result<Vec<_>, DeviceError>>()?;
-    let kinds: Vec<_> = tensors.iter().map(|tensor| tensor.kind).collect();
-    let tensors: Vec<_> = tensors.iter().collect();
-    let fault = operator::Call::new(&call.operator, &kinds, Bindings::default())
-        .map(|reference| reference.element(element.into(), &tensors[..]));
-    match fault {
-        Ok(Err(fault)) => Ok(LoadError::Weight {
-            place: call.place,
-            fault,
-        }),
-        _ => Err(super::mismatch(call, element, "the reference finds none")),
-    }
+    let fault = fault_of_reference(call, &tensors, Bindings::default(), element)?;
+    Ok(LoadError::Weight {
+        place: call.place,
+        fault,
+    })
 }
