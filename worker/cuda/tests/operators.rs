@@ -265,7 +265,8 @@ fn expression(numbers: &mut Numbers, inputs: usize, rank: usize) -> Expression {
         Binary::Max,
         Binary::Min,
     ];
-    let count = 1 + numbers.below(if numbers.below(4) == 0 { 64 } else { 8 }) as usize;
+    let most = if numbers.below(4) == 0 { 64 } else { 8 };
+    let count = 1 + numbers.below(most) as usize;
     let nodes = (0..count).map(|at| {
         let node = |numbers: &mut Numbers| numbers.below(at as u64) as u8;
         match (at, numbers.below(8)) {

@@ -1,6 +1,6 @@
 //! Operators as programs of their own, run by the reference and by the kernels.
 
-#![allow(clippy::unwrap_used)]
+#![allow(dead_code, clippy::unwrap_used, reason = "each test uses a part")]
 
 use crate::host::Host;
 use assay_cuda::{Executor, Failure, Given};
