@@ -260,9 +260,9 @@ impl Executor {
             }
             let is_last = self.lowered.calls.get(at + 1).map(|next| next.place.segment) != Some(call.place.segment);
             if let Some(mode) = record.filter(|_| is_last) {
-                for lane in 0..lanes.len() {
+                for (at, lane) in lanes.iter().enumerate() {
                     for slot in &self.lowered.hands_on[call.place.segment] {
-                        let array = self.of(*slot, lane, lanes[lane].session, &made);
+                        let array = self.of(*slot, at, lane.session, &made);
                         hash::digest(&self.device, mode, &array, digest)?;
                         digest += Digest::LEN as u64;
                     }

@@ -10,13 +10,13 @@ use cudarc::{
         sys::{
             cublasComputeType_t, cublasLtHandle_t, cublasLtMatmulAlgo_t, cublasLtMatmulDescAttributes_t,
             cublasLtMatmulDesc_t, cublasLtMatmulPreferenceAttributes_t, cublasLtMatrixLayoutAttribute_t,
-            cublasLtMatrixLayout_t, cublasOperation_t, cudaDataType,
+            cublasLtMatrixLayout_t, cudaDataType,
         },
     },
     driver::{result as driver, sys},
 };
 use std::{
-    collections::HashMap,
+    collections::{hash_map::Entry, HashMap},
     ffi::{c_void, CString},
     fmt,
     sync::{Arc, Mutex, PoisonError},
@@ -30,6 +30,9 @@ const LEAST_CAPABILITY: (i32, i32) = (8, 0);
 
 /// Bytes that cuBLASLt may use for itself: as many as NVIDIA recommends for its newest processors.
 const WORKSPACE: usize = 32 << 20;
+
+/// What cuBLAS calls `CUBLAS_OP_T`; the bindings to cuBLASLt do not have it.
+const TRANSPOSED: i32 = 1;
 
 /// A GPU. What it is told goes into one stream.
 pub struct Nvidia {
@@ -223,7 +226,7 @@ impl Nvidia {
         let failed = blas_failed("describing a product to cuBLASLt");
         plan.operation = blas::create_matmul_desc(cublasComputeType_t::CUBLAS_COMPUTE_32I, cudaDataType::CUDA_R_32I)
             .map_err(&failed)?;
-        let transposed = cublasOperation_t::CUBLAS_OP_T;
+        let transposed = TRANSPOSED;
         // SAFETY: the descriptor was made above, and the attribute is an operation
         unsafe {
             blas::set_matmul_desc_attribute(
@@ -408,11 +411,11 @@ impl Device for Nvidia {
         let strides = [arguments.w_stride, arguments.x_stride, arguments.out_stride];
         let shape = ([columns, rows, depth, leading, batch], strides);
         let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
-        if !plans.contains_key(&shape) {
-            let plan = self.plan(arguments)?;
-            plans.insert(shape, plan);
-        }
-        match plans.get(&shape).and_then(Option::as_ref) {
+        let plan = match plans.entry(shape) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(self.plan(arguments)?),
+        };
+        match plan {
             Some(plan) => self.multiply_by_blas(plan, arguments),
             None => {
                 let elements = u64::from(batch) * u64::from(columns) * u64::from(rows);

@@ -472,7 +472,7 @@ fn drawing_should_be_the_reference_s() {
             let masses: Vec<_> = (0..rows * length)
                 .map(|_| numbers.next() >> numbers.below(50))
                 .collect();
-            let totals = sums(&[rows], &[numbers.next(), numbers.below(1 << 40)]);
+            let totals = sums(&[rows], &[numbers.next(), numbers.below(1 << 48)]);
             let shares = integers(&[rows], &[numbers.next() as u32, 1 << 16]);
             let masses = sums(&[rows, length], &masses);
             check(Operator::KeepMass, &[chances.clone(), masses, totals, shares]);

@@ -222,7 +222,7 @@ fn embeddings_should_have_the_reference_s_bits() {
     for precision in PRECISIONS {
         let program = encoder().program(precision).unwrap();
         let weights = weights(&program, 1);
-        for device in Host::both() {
+        for device in Host::all() {
             let executor = load(&program, &weights, device);
             let mut numbers = Numbers(2);
             let lengths = [5, 1, 7];
@@ -252,7 +252,7 @@ fn generations_should_have_the_reference_s_bits() {
     for (precision, tied) in PRECISIONS.into_iter().zip([true, false, true, false]) {
         let program = decoder(tied).program(precision, Purpose::Generate).unwrap();
         let weights = weights(&program, 3);
-        for device in Host::both() {
+        for device in Host::all() {
             let executor = load(&program, &weights, device);
             let mut numbers = Numbers(4);
             let mut sessions: Vec<_> = (0..3).map(|_| executor.session().unwrap()).collect();
@@ -278,7 +278,7 @@ fn generations_should_have_the_reference_s_bits() {
 fn run_that_fails_should_fail_as_the_reference_does_and_leave_others_alone() {
     let program = decoder(true).program(Precision::W8A16, Purpose::Generate).unwrap();
     let weights = weights(&program, 5);
-    for device in Host::both() {
+    for device in Host::all() {
         let executor = load(&program, &weights, device);
         let mut numbers = Numbers(6);
         let mut sessions: Vec<_> = (0..3).map(|_| executor.session().unwrap()).collect();
@@ -388,7 +388,7 @@ fn training_should_have_the_reference_s_bits() {
             bytes: bytes(&declaration.name),
         })
         .collect();
-    for device in Host::both() {
+    for device in Host::all() {
         let executor = load(program, &weights, device);
         let mut sessions = [executor.session().unwrap()];
         let mut references = [Reference::new(program, &weights)];

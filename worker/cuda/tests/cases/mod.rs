@@ -135,7 +135,7 @@ fn run(operator: &Operator, tensors: &[Tensor], bindings: Bindings, is_given: im
     };
     program.check().unwrap();
     let expected = run_step(&program, bindings, &weights, &inputs, &[]);
-    for device in Host::both() {
+    for device in Host::all() {
         let read = |weight: usize| Ok::<_, String>(weights[weight].bytes.clone());
         let executor = Executor::load(program.clone(), device, read);
         let executor = match executor {

@@ -133,9 +133,10 @@ impl Host {
         }))
     }
 
-    /// Threads in order and in the opposite one; none if there is no compiler.
-    pub(crate) fn both() -> Vec<Arc<dyn Device>> {
-        [false, true].into_iter().filter_map(Self::open).collect()
+    /// Threads in order and in the opposite one; none if there is no compiler. And a GPU, if there is one.
+    pub(crate) fn all() -> Vec<Arc<dyn Device>> {
+        let hosts = [false, true].into_iter().filter_map(Self::open);
+        hosts.chain(gpu()).collect()
     }
 
     /// Checks that an access lies in memory that is allocated.
@@ -147,6 +148,25 @@ impl Host {
             .any(|(start, size)| *start <= at && end <= *start + *size as u64);
         assert!(inside || bytes == 0, "{bytes} bytes at {at:#x} are not allocated");
     }
+}
+
+/// The GPU, if this is built for one and it is there. `ASSAY_TEST_GPU=1` makes it a failure that it is not.
+pub(crate) fn gpu() -> Option<Arc<dyn Device>> {
+    #[cfg(feature = "cuda")]
+    {
+        static GPU: OnceLock<Option<Arc<dyn Device>>> = OnceLock::new();
+        let open = || match assay_cuda::nvidia::Nvidia::open(0) {
+            Ok(device) => Some(device),
+            Err(error) => {
+                assert!(std::env::var_os("ASSAY_TEST_GPU").is_none(), "{error}");
+                println!("no GPU is tested: {error}");
+                None
+            }
+        };
+        GPU.get_or_init(open).clone()
+    }
+    #[cfg(not(feature = "cuda"))]
+    None
 }
 
 fn layout(bytes: usize) -> Layout {
