@@ -94,6 +94,11 @@ pub(crate) struct Flags {
     #[serde(skip_serializing_if = "Option::is_none")]
     threads: Option<u32>,
 
+    /// Number of the GPU to compute on, from 0; for workers built with the feature `cuda` [default: none]
+    #[arg(long, global = true, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gpu: Option<u32>,
+
     /// What to log: a level, or targets and levels; RUST_LOG does as well [default: info]
     #[arg(long, global = true, value_name = "FILTER")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -122,6 +127,7 @@ struct Values {
     metrics: String,
     max_jobs: u32,
     threads: u32,
+    gpu: Option<u32>,
     log: String,
     log_format: String,
 }
@@ -151,6 +157,8 @@ pub(crate) struct Config {
     pub(crate) max_jobs: usize,
     /// Threads to compute with.
     pub(crate) threads: usize,
+    /// The GPU to compute on, if it is to be one.
+    pub(crate) gpu: Option<usize>,
     /// What to log.
     pub(crate) log: String,
     /// Whether to log as JSON.
@@ -234,6 +242,7 @@ impl Default for Values {
             metrics: "127.0.0.1:9616".into(),
             max_jobs: 1,
             threads: std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32),
+            gpu: None,
             log: "info".into(),
             log_format: "text".into(),
         }
@@ -267,6 +276,10 @@ impl Values {
         check("threads", "a number from 1 to 1024", &self.threads, |threads| {
             (1..=1024).contains(threads)
         })?;
+        if let Some(gpu) = self.gpu {
+            let expected = "nothing: this worker was built without the feature `cuda`, see docs/gpu.md";
+            check("gpu", expected, &gpu, |_| cfg!(feature = "cuda"))?;
+        }
         check("log_format", "text or json", &self.log_format, |format| {
             ["text", "json"].contains(&format.as_str())
         })?;
@@ -288,6 +301,7 @@ impl Values {
             metrics: listener("metrics", &self.metrics)?,
             max_jobs: self.max_jobs as usize,
             threads: self.threads as usize,
+            gpu: self.gpu.map(|number| number as usize),
             log: self.log,
             log_json: self.log_format == "json",
         })

@@ -380,7 +380,7 @@ async fn models(chain: &Chain, config: &Config) -> Vec<Finding> {
     let prepared = async {
         let sources = config.blob_sources.iter().map(|address| assay_blobs::source(address));
         let resolver = Resolver::new(FolderStore::open(&config.blob_dir)?, sources.collect::<Result<_, _>>()?);
-        let models = Models::new(resolver, Arc::new(Metrics::new()?));
+        let models = Models::new(resolver, Arc::new(Metrics::new()?)).on_gpu(config.gpu);
         Ok::<_, anyhow::Error>((models, chain.best().await?))
     };
     let (models, block) = match prepared.await {

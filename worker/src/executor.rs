@@ -90,6 +90,12 @@ impl Executor {
         }
     }
 
+    /// The same with models on a GPU, if one is named.
+    pub(crate) fn on_gpu(mut self, gpu: Option<usize>) -> Self {
+        self.models = self.models.on_gpu(gpu);
+        self
+    }
+
     /// The models in memory.
     pub(crate) fn models(&self) -> &Models {
         &self.models

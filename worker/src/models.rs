@@ -56,6 +56,14 @@ pub(crate) enum ModelError {
     /// The weights cannot be loaded.
     #[error(transparent)]
     Load(#[from] EngineError),
+    /// The GPU cannot be used.
+    #[cfg(feature = "cuda")]
+    #[error(transparent)]
+    Device(#[from] assay_engine::cuda::device::DeviceError),
+    /// The weights cannot be loaded onto the GPU.
+    #[cfg(feature = "cuda")]
+    #[error(transparent)]
+    LoadDevice(#[from] assay_engine::DeviceModelError),
     /// The model cannot be run.
     #[error(transparent)]
     Run(#[from] EmbedError),
@@ -72,6 +80,13 @@ impl ModelError {
             Self::Package(error) => !matches!(error, PackageError::Read { .. } | PackageError::Mismatch { .. }),
             Self::Load(LoadError::Read { .. }) => false,
             Self::Load(_) => true,
+            #[cfg(feature = "cuda")]
+            Self::LoadDevice(error) => !matches!(
+                error,
+                assay_engine::cuda::LoadError::Read { .. } | assay_engine::cuda::LoadError::Device(_)
+            ),
+            #[cfg(feature = "cuda")]
+            Self::Device(_) => false,
             Self::Fetch(_) | Self::Task(_) => false,
         }
     }
@@ -110,6 +125,8 @@ impl Loaded {
 pub(crate) struct Models {
     resolver: Resolver,
     metrics: Arc<Metrics>,
+    /// The GPU that they are loaded onto, if it is one.
+    gpu: Option<usize>,
     loaded: Mutex<HashMap<ArtifactId, Arc<Loaded>>>,
 }
 
@@ -119,8 +136,14 @@ impl Models {
         Self {
             resolver,
             metrics,
+            gpu: None,
             loaded: Mutex::default(),
         }
+    }
+
+    /// The same on a GPU, if one is named.
+    pub(crate) fn on_gpu(self, gpu: Option<usize>) -> Self {
+        Self { gpu, ..self }
     }
 
     /// The model, fetched and loaded unless it has been. One is loaded at a time.
@@ -168,10 +191,11 @@ impl Models {
             self.metrics.package_bytes(blob.size);
         }
         let name = manifest.name().to_owned();
+        let gpu = self.gpu;
         let (model, speed) = tokio::task::spawn_blocking(move || {
             let profile = model_profile(&manifest.profile());
             let package = Package::load(manifest, |file| paths.get(&file.name).cloned().unwrap_or_default())?;
-            let model = Embedder::load(&package, Settings::default())?;
+            let model = load(&package, gpu)?;
             let speed = measure(&model, profile)?;
             Ok::<_, ModelError>((model, speed))
         })
@@ -186,6 +210,19 @@ impl Models {
             name,
             speed: speed.into(),
         })
+    }
+}
+
+/// Loads a model onto a GPU, if one is named.
+fn load(package: &Package, gpu: Option<usize>) -> Result<Embedder, ModelError> {
+    match gpu {
+        #[cfg(feature = "cuda")]
+        Some(number) => {
+            let device = assay_engine::cuda::nvidia::Nvidia::open(number)?;
+            Ok(Embedder::load_on(package, device)?)
+        }
+        // Without the feature, the configuration names none
+        _ => Ok(Embedder::load(package, Settings::default())?),
     }
 }
 

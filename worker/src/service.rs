@@ -92,7 +92,7 @@ pub(crate) async fn run(config: &Config, stop: impl Future<Output = ()>) -> anyh
     let shared = Arc::new(Shared {
         hot: key.account(),
         key,
-        executor: Executor::new(resolver, journal.clone(), metrics.clone(), config.max_jobs),
+        executor: Executor::new(resolver, journal.clone(), metrics.clone(), config.max_jobs).on_gpu(config.gpu),
         chain,
         metrics,
         news,

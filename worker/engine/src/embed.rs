@@ -1,7 +1,8 @@
 //! Sequences of token ids to vectors.
 
 use crate::{
-    executor::{Buffer, Executor, Failure, Given, Settings},
+    backend::{Backend, Given},
+    executor::{Buffer, Executor, Failure, Settings},
     ModelError,
 };
 use assay_exact::{
@@ -101,7 +102,7 @@ pub(crate) fn vocabulary(package: &Package) -> u32 {
 /// A model in memory that embeds. Runs may be made from several threads at once.
 #[derive(Debug)]
 pub struct Embedder {
-    executor: Executor,
+    executor: Backend,
     profile: Profile,
     vocabulary: u32,
 }
@@ -113,11 +114,32 @@ impl Embedder {
     ///
     /// If they cannot be read, or no run could succeed with them.
     pub fn load(package: &Package, settings: Settings) -> Result<Self, ModelError> {
-        Ok(Self {
-            executor: Executor::load(package.program().clone(), package, settings)?,
+        let executor = Executor::load(package.program().clone(), package, settings)?;
+        Ok(Self::with(package, Backend::Cpu(executor)))
+    }
+
+    /// Loads a package's weights onto a device. Whoever calls this model's functions panics if the device fails: that is
+    /// no result.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be read, if no run could succeed with them, or if the device has no room.
+    #[cfg(feature = "device")]
+    pub fn load_on(
+        package: &Package,
+        device: std::sync::Arc<dyn assay_cuda::device::Device>,
+    ) -> Result<Self, crate::DeviceModelError> {
+        let read = |weight| package.weight(weight).map_err(Box::new);
+        let executor = assay_cuda::Executor::load(package.program().clone(), device, read)?;
+        Ok(Self::with(package, Backend::Device(executor)))
+    }
+
+    fn with(package: &Package, executor: Backend) -> Self {
+        Self {
+            executor,
             profile: package.manifest().profile(),
             vocabulary: vocabulary(package),
-        })
+        }
     }
 
     /// Length of an embedding.
@@ -231,9 +253,9 @@ impl Embedder {
             });
             let end = start + fitting.count().max(1);
             let batch = &sequences[start..end];
-            let mut sessions: Vec<_> = batch.iter().map(|_| self.executor.session()).collect();
-            let given = sessions.iter_mut().zip(batch).map(|(session, tokens)| Given {
-                session,
+            let mut runs: Vec<_> = batch.iter().map(|_| self.executor.start()).collect();
+            let given = runs.iter_mut().zip(batch).map(|(run, tokens)| Given {
+                run,
                 length: tokens.len() as u32,
                 inputs: vec![Buffer::U32(tokens.clone())],
             });

@@ -4,8 +4,9 @@
 //! (continuous batching). Not a bit of one depends on the others.
 
 use crate::{
+    backend::{Backend, Given, Run},
     embed::{check_sequence, vocabulary, InputError},
-    executor::{Buffer, Executor, Failure, Given, Session, Settings},
+    executor::{Buffer, Executor, Failure, Settings},
     ModelError,
 };
 use assay_exact::{
@@ -148,7 +149,7 @@ pub enum End {
 /// A model in memory that generates.
 #[derive(Debug)]
 pub struct Generator {
-    executor: Executor,
+    executor: Backend,
     profile: Profile,
     vocabulary: u32,
     /// Most tokens of a step.
@@ -159,7 +160,7 @@ pub struct Generator {
 /// One sequence that is being generated.
 #[derive(Clone, Debug)]
 pub struct Generation {
-    session: Session,
+    run: Run,
     /// What is still to be taken in: the prompt, then the last token.
     next: Vec<u32>,
     tokens: Vec<u32>,
@@ -200,13 +201,34 @@ impl Generator {
     ///
     /// If they cannot be read, or no run could succeed with them.
     pub fn load(package: &Package, settings: Settings) -> Result<Self, ModelError> {
-        Ok(Self {
-            executor: Executor::load(package.program().clone(), package, settings)?,
+        let executor = Executor::load(package.program().clone(), package, settings)?;
+        Ok(Self::with(package, Backend::Cpu(executor)))
+    }
+
+    /// Loads a package's weights onto a device. Whoever calls this model's functions panics if the device fails: that is
+    /// no result.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be read, if no run could succeed with them, or if the device has no room.
+    #[cfg(feature = "device")]
+    pub fn load_on(
+        package: &Package,
+        device: std::sync::Arc<dyn assay_cuda::device::Device>,
+    ) -> Result<Self, crate::DeviceModelError> {
+        let read = |weight| package.weight(weight).map_err(Box::new);
+        let executor = assay_cuda::Executor::load(package.program().clone(), device, read)?;
+        Ok(Self::with(package, Backend::Device(executor)))
+    }
+
+    fn with(package: &Package, executor: Backend) -> Self {
+        Self {
+            executor,
             profile: package.manifest().profile(),
             vocabulary: vocabulary(package),
             step: package.manifest().step() as usize,
             end: package.manifest().end().to_vec(),
-        })
+        }
     }
 
     /// Begins a generation; nothing is computed yet.
@@ -226,7 +248,7 @@ impl Generator {
             });
         }
         Ok(Generation {
-            session: self.executor.session(),
+            run: self.executor.start(),
             next: request.prompt,
             tokens: Vec::new(),
             max_tokens: request.max_tokens,
@@ -247,7 +269,7 @@ impl Generator {
         let mut given = Vec::with_capacity(running.len());
         for generation in running {
             let Generation {
-                session,
+                run,
                 next,
                 tokens,
                 max_tokens,
@@ -261,11 +283,7 @@ impl Generator {
             let length = taken.len() as u32;
             let mut inputs = vec![Buffer::U32(taken)];
             inputs.extend(sampling.inputs());
-            given.push(Given {
-                session,
-                length,
-                inputs,
-            });
+            given.push(Given { run, length, inputs });
             rest.push((next, tokens, *max_tokens, end_tokens, end, recorded));
         }
         let outcomes = self.executor.step(given, record);

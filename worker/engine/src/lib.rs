@@ -14,12 +14,15 @@
 //! types, one of them `i8`, a stage has several outputs, and what lies between never leaves a thread's cache; candle's
 //! custom operators take three inputs, give one output, and allocate it.
 
+mod backend;
 pub mod embed;
 pub mod executor;
 pub mod generate;
 pub mod stop;
 pub mod train;
 
+#[cfg(feature = "device")]
+pub use assay_cuda as cuda;
 pub use embed::{EmbedError, Embedder};
 pub use executor::{Buffer, Executor, Settings};
 pub use generate::{Generation, Generator};
@@ -30,6 +33,10 @@ use executor::{LoadError, WeightSource};
 
 /// Why a package's model cannot be loaded.
 pub type ModelError = LoadError<Box<PackageError>>;
+
+/// Why a package's model cannot be loaded onto a device.
+#[cfg(feature = "device")]
+pub type DeviceModelError = assay_cuda::LoadError<Box<PackageError>>;
 
 impl WeightSource for Package {
     type Error = Box<PackageError>;

@@ -101,6 +101,8 @@ fn bad_values_should_be_named_with_what_was_expected() {
         ("node = \"127.0.0.1\"", "node", "ws://", "127.0.0.1"),
         ("max_jobs = 0", "max_jobs", "1 to 256", "0"),
         ("max_jobs = \"many\"", "max_jobs", "u32", "many"),
+        #[cfg(not(feature = "cuda"))]
+        ("gpu = 0", "gpu", "without the feature", "0"),
         ("threads = -1", "threads", "u32", "-1"),
         ("models = [\"minilm\"]", "models", "u32", "minilm"),
         ("models = \"minilm\"", "models", "a list", "minilm"),

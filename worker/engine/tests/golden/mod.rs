@@ -79,7 +79,11 @@ pub(crate) fn sentences() -> Vec<Vec<u32>> {
 
 /// Embeds the sentences.
 pub(crate) fn embedding(package: &Package, settings: Settings) -> Golden {
-    let embedder = Embedder::load(package, settings).unwrap();
+    embedding_by(package, &Embedder::load(package, settings).unwrap())
+}
+
+/// Embeds the sentences by a model that is loaded.
+pub(crate) fn embedding_by(package: &Package, embedder: &Embedder) -> Golden {
     let origin = Digest(*blake3::hash(b"golden").as_bytes());
     let (embeddings, trace) = embedder.embed_traced(&sentences(), origin, HashMode::Plain).unwrap();
     let output = HashMode::Plain.digest(&embed::to_bytes(&embeddings.unwrap()));
@@ -91,7 +95,11 @@ pub(crate) const TOKENS: u32 = 64;
 
 /// Generates behind a few prompts, the likeliest tokens and drawn ones, all together.
 pub(crate) fn generation(package: &Package, settings: Settings) -> Golden {
-    let generator = Generator::load(package, settings).unwrap();
+    generation_by(package, &Generator::load(package, settings).unwrap())
+}
+
+/// The same by a model that is loaded.
+pub(crate) fn generation_by(package: &Package, generator: &Generator) -> Golden {
     let request = |prompt: &[u32], sampling| Request {
         prompt: prompt.to_vec(),
         max_tokens: TOKENS,
