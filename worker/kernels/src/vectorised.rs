@@ -5,8 +5,8 @@
 
 /// Defines a function that takes an [`Isa`](crate::Isa) before its own arguments and runs its body as compiled for it.
 ///
-/// An instruction set that the machine has not is answered with the portable code: the bits are the same. What only
-/// adds instructions for products is compiled as the set that it adds them to; so is NEON, which portable code may use.
+/// An instruction set that the machine has not is answered with the portable code: the bits are the same. Sets of which
+/// only products make use are compiled as AVX2, which they include; NEON is what portable code may use anyway.
 macro_rules! vectorised {
     ($($(#[$meta:meta])* $visibility:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block)*) => {$(
         $(#[$meta])*
@@ -20,22 +20,11 @@ macro_rules! vectorised {
                 portable($($arg),*)
             }
 
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-            fn avx512($($arg: $type),*) $(-> $result)? {
-                portable($($arg),*)
-            }
-
             match isa {
                 #[cfg(target_arch = "x86_64")]
-                $crate::Isa::Avx2 | $crate::Isa::AvxVnni if isa.is_available() => {
+                $crate::Isa::Avx2 | $crate::Isa::AvxVnni | $crate::Isa::Avx512 if isa.is_available() => {
                     // SAFETY: that the machine has AVX2 has just been checked.
                     unsafe { avx2($($arg),*) }
-                }
-                #[cfg(target_arch = "x86_64")]
-                $crate::Isa::Avx512 if isa.is_available() => {
-                    // SAFETY: that the machine has these parts of AVX-512 has just been checked.
-                    unsafe { avx512($($arg),*) }
                 }
                 _ => portable($($arg),*),
             }
