@@ -191,6 +191,9 @@ def quantise(step, inputs, kind):
 # Products
 
 
+# Elements of a row that share a multiplier.
+BLOCK = 32
+
 _REMEMBERED = {}
 
 
@@ -199,7 +202,7 @@ def remember(weight):
     _REMEMBERED[id(weight)] = weight, {}
 
 
-def _factors(x, m, kind, other, is_left):
+def _factors(x, m, kind, other, is_left, multipliers=None):
     if x.dtype == F32:
         return rows.factors(rows.quantise(x, m, kind), kind, other, is_left)
     if m is not None:
@@ -208,6 +211,10 @@ def _factors(x, m, kind, other, is_left):
     if other not in known:
         q = x.astype(I64)
         require(np.abs(q) <= rows.LIMIT[kind], "an integer is outside of its class")
+        if multipliers is not None:
+            c = multipliers.astype(I64)
+            require(np.abs(c) <= rows.LIMIT[rows.INT16], "a multiplier is outside of its class")
+            q = q * np.repeat(c, BLOCK, axis=-1)
         known[other] = rows.factors(q, kind, other, is_left)
     return known[other]
 
@@ -220,7 +227,8 @@ def product(step, inputs, side_a, side_b):
     m_a = magnitudes.pop(0) if side_a.scaled else None
     m_b = magnitudes.pop(0) if side_b.scaled else None
     left = _factors(a, m_a, side_a.kind, side_b.kind, True)
-    right = _factors(b, m_b, side_b.kind, side_a.kind, False)
+    multipliers = magnitudes.pop(0) if magnitudes else None
+    right = _factors(b, m_b, side_b.kind, side_a.kind, False, multipliers)
     # Parts of a that share a part of b lie next to each other.
     parts_b = math.prod(b.shape[:-2])
     shared = math.prod(a.shape[:-2]) // parts_b

@@ -25,6 +25,17 @@ pub(crate) enum Run {
     Device(assay_cuda::Session),
 }
 
+impl Run {
+    /// Bytes of all states.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Cpu(session) => session.bytes(),
+            #[cfg(feature = "device")]
+            Self::Device(session) => session.bytes(),
+        }
+    }
+}
+
 /// What a step of a run is given.
 #[derive(Debug)]
 pub(crate) struct Given<'a> {

@@ -333,7 +333,7 @@ mod tests {
         builder.result(sum);
         let program = builder.finish().unwrap();
         Embedder {
-            executor: Executor::load(program, &Nothing, Settings::default()).unwrap(),
+            executor: Backend::Cpu(Executor::load(program, &Nothing, Settings::default()).unwrap()),
             profile: Profile {
                 units_per_token: 1,
                 max_sequence: 8,

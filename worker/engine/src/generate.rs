@@ -185,7 +185,7 @@ impl Generation {
 
     /// Bytes that its states take: keys and values of all tokens so far.
     pub fn state_bytes(&self) -> usize {
-        self.session.bytes()
+        self.run.bytes()
     }
 
     /// Digests of what all segments of all steps handed on, if they were recorded.

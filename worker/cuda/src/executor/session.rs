@@ -52,6 +52,11 @@ impl Session {
         self.position = position;
     }
 
+    /// Bytes of all states.
+    pub fn bytes(&self) -> usize {
+        self.states.iter().map(|held| held.bytes).sum()
+    }
+
     /// Number of states.
     pub fn states(&self) -> usize {
         self.states.len()
