@@ -257,7 +257,7 @@ fn engine(report: &Report, cargo: &Cargo, Quick { quick }: Quick) -> Result<()> 
 
     versions.sort();
     versions.dedup();
-    let text = tables::markdown(&host, &versions, rounds, &rows, &memory);
+    let mut text = tables::markdown(&host, &versions, rounds, &rows, &memory);
     println!("\n{text}");
     let results = scratch.join("engine.json");
     fs::write(&results, tables::json(&host, &rows).to_string())?;
@@ -265,8 +265,9 @@ fn engine(report: &Report, cargo: &Cargo, Quick { quick }: Quick) -> Result<()> 
     let plot = if quick { &scratch } else { &docs }.join("benchmarks.svg");
     let mut draw = Command::new(&python);
     draw.arg(workspace::root().join("bench/python/plot.py"));
-    if let Err(error) = process::output(draw.arg(&results).arg(&plot)) {
-        report.say(&format!("there is no plot: {error:#}"));
+    match process::output(draw.arg(&results).arg(&plot)) {
+        Ok(_) => text = format!("![Speed of each program](benchmarks.svg)\n\n{text}"),
+        Err(error) => report.say(&format!("there is no plot: {error:#}")),
     }
     if quick {
         report.say("one round says little: nothing was written to docs");
