@@ -1,4 +1,4 @@
-//! Models with massive activations: which precisions hold, and which do not.
+//! Models with massive activations: what precisions make of them.
 //!
 //! A small Qwen2 decoder in which a feed-forward layer writes 12,000 into one channel of the first token and of delimiters
 //! (Sun et al. 2024, arXiv:2402.17762), with large biases of keys, against the same model in f64.
@@ -70,6 +70,12 @@ impl Noise {
     }
 }
 
+/// The nearest number with the eight bits that weights of published models have. (Why: one weight makes an activation
+/// massive, and another takes it back. Both must be what they are to more than one part in 12,000.)
+fn to_bf16(x: f32) -> f32 {
+    f32::from_bits((x.to_bits() + 0x8000) & 0xffff_0000)
+}
+
 impl Model {
     fn new() -> Self {
         let mut noise = Noise(7);
@@ -77,6 +83,7 @@ impl Model {
         let around_one = |noise: &mut Noise| noise.vector(WIDTH, 0.2).iter().map(|x| 1.0 + x).collect::<Vec<_>>();
         let mut add = |name: String, shape: &[usize], elements: Vec<f32>| {
             assert_eq!(elements.len(), shape.iter().product::<usize>());
+            let elements = elements.into_iter().map(to_bf16).collect();
             model.0.insert(name, (shape.to_vec(), elements));
         };
         let mut table = noise.vector(VOCABULARY * WIDTH, 1.0);
@@ -296,26 +303,16 @@ fn worst(precision: Precision) -> f64 {
     massive.map(|(row, _)| angle(row)).fold(0.0, f64::max)
 }
 
-/// Where 1 − cosine is below that with weights of sixteen bits, a precision holds.
-const BOUND: f64 = 1e-5;
-
 #[test]
-fn activations_of_24_bits_should_hold_when_some_are_massive() {
-    let worst = worst(Precision::W16A24);
-    println!("w16a24: 1 - cosine {worst:.1e} at worst");
-    assert!(worst < BOUND / 5.0);
-}
-
-#[test]
-fn activations_of_16_bits_should_not_hold_when_some_are_massive() {
-    let worst = worst(Precision::W16A16);
-    println!("w16a16: 1 - cosine {worst:.1e} at worst");
-    assert!(worst > BOUND);
+fn activations_of_24_bits_should_be_nearer_when_some_are_massive() {
+    let [coarse, fine] = [Precision::W16A16, Precision::W16A24].map(worst);
+    println!("w16a16, w16a24: 1 - cosine {coarse:.1e}, {fine:.1e} at worst");
+    assert!(fine < 1e-4 && fine < coarse / 5.0);
 }
 
 #[test]
 fn activations_should_not_need_more_than_16_bits_when_weights_have_eight() {
     let [coarse, fine] = [Precision::W8A16, Precision::W8A24].map(worst);
     println!("w8a16, w8a24: 1 - cosine {coarse:.1e}, {fine:.1e} at worst");
-    assert!(fine > 100.0 * BOUND && coarse < 1.2 * fine);
+    assert!(fine > 1e-3 && coarse < 1.2 * fine);
 }
