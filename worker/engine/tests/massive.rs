@@ -255,7 +255,7 @@ fn config() -> Config {
 /// Every seventh token is the delimiter.
 fn tokens() -> Vec<u32> {
     let token = |at: u32| {
-        if at % 7 == 0 {
+        if at.is_multiple_of(7) {
             DELIMITER as u32
         } else {
             1 + at * 29 % (VOCABULARY as u32 - 1)

@@ -172,7 +172,7 @@ impl Drop for Closing<'_> {
     fn drop(&mut self) {
         let mut gate = self.0.gate.fetch_and(!OPEN, Ordering::AcqRel) & !OPEN;
         let mut look = 0;
-        while gate % JOB != 0 {
+        while !gate.is_multiple_of(JOB) {
             pause(look, LOOKS.0);
             look = look.saturating_add(1);
             gate = self.0.gate.load(Ordering::Acquire);

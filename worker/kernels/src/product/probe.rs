@@ -101,7 +101,7 @@ impl Matrix {
         let mut noise = Noise(rows as u32);
         let integers = (0..rows * DEPTH).map(|at| match extremes.get(at / DEPTH) {
             Some(extreme) => *extreme,
-            None if noise.next() % 4 == 0 => extremes[noise.next() as usize % extremes.len()],
+            None if noise.next().is_multiple_of(4) => extremes[noise.next() as usize % extremes.len()],
             None => (noise.next() % (2 * most as u32 + 1)) as i32 - most,
         });
         let integers = integers.collect();
