@@ -1,5 +1,6 @@
 // Products of rows: integers to digit planes, planes to accumulators, accumulators to floats.
 #pragma once
+#include "rows.h"
 #include "scalar.h"
 
 enum : u32 { FLOATS = 0, BYTES = 1, WORDS = 2 };
@@ -96,6 +97,67 @@ KERNEL(multiply, MultiplyArgs) {
 #endif
         args.out[part * args.out_stride + row * args.columns + column] = sum;
     }
+}
+
+// Elements of a row that share a multiplier.
+enum : u32 { BLOCK = 32 };
+
+// Bytes that are read in few instructions.
+struct alignas(16) Words {
+    i32 word[4];
+};
+
+struct MultiplyBlocksArgs {
+    // Rows of `blocks` blocks: W with `columns` rows of one digit, and x with `rows` of several, the most significant first.
+    const i8 *w;
+    const i8 *x;
+    // Of each block of W; the same for all parts and rows one behind the other.
+    const i16 *multipliers;
+    // For each row of x one for each row of W; begin as 0.
+    u64 *accumulators;
+    u32 *fault;
+    u64 w_stride;
+    u64 x_stride;
+    // From one digit of x to the next.
+    u64 plane_stride;
+    u32 digits;
+    u32 rows;
+    u32 columns;
+    u32 blocks;
+    // Elements of the output before these.
+    u32 first;
+    u32 unused;
+};
+
+// One element of the output a block of threads, one strip of its operands' rows: what each block adds, multiplied.
+// Wherever a row has a multiplier that is none of its class, the element is faulty.
+KERNEL(multiply_blocks, MultiplyBlocksArgs) {
+    const u64 column = at.row % args.columns;
+    const u64 row = at.row / args.columns % args.rows;
+    const u64 part = at.row / args.columns / args.rows;
+    const u64 leading = (u64)args.blocks * BLOCK;
+    const i8 *w = args.w + part * args.w_stride + column * leading;
+    const i8 *x = args.x + part * args.x_stride + row * leading;
+    const i16 *multipliers = args.multipliers + (part * args.columns + column) * args.blocks;
+    const i32 most = most_of(2);
+    const Range range = strip_of(at, args.blocks);
+    bool valid = true;
+    u64 total = 0;
+    for (u64 block = range.start + at.thread; block < range.end; block += at.threads) {
+        const i64 multiplier = multipliers[block];
+        valid = valid && multiplier >= -most && multiplier <= most;
+        const Words *of_w = (const Words *)(w + block * BLOCK);
+        const Words w0 = of_w[0], w1 = of_w[1];
+        for (u32 digit = 0; digit < args.digits; digit++) {
+            const Words *of_x = (const Words *)(x + digit * args.plane_stride + block * BLOCK);
+            const Words x0 = of_x[0], x1 = of_x[1];
+            i32 sum = 0;
+            for (u32 k = 0; k < 4; k++) sum = dot4(w1.word[k], x1.word[k], dot4(w0.word[k], x0.word[k], sum));
+            total += (u64)(sum * multiplier) << (8 * (args.digits - 1 - digit));
+        }
+    }
+    if (!valid) fault_at(args.fault, (u64)args.first + at.row);
+    reduce_add(&args.accumulators[at.row], total);
 }
 
 struct CombineArgs {

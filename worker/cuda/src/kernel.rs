@@ -51,6 +51,7 @@ kernels! {
     QuantiseArgs: Quantise "quantise";
     DigitsArgs: Digits "digits";
     MultiplyArgs: Multiply "multiply";
+    MultiplyBlocksArgs: MultiplyBlocks "multiply_blocks";
     CombineArgs: Combine "combine";
     MapArgs: Map "map";
     TableArgs: Table "table";
@@ -125,6 +126,12 @@ arguments! {
     MultiplyArgs {
         w: u64, x: u64, out: u64, w_stride: u64, x_stride: u64, out_stride: u64, batch: u32, columns: u32, rows: u32,
         depth: u32, leading: u32, unused: u32,
+    }
+
+    /// Products of rows of bytes whose blocks have multipliers.
+    MultiplyBlocksArgs {
+        w: u64, x: u64, multipliers: u64, accumulators: u64, fault: u64, w_stride: u64, x_stride: u64,
+        plane_stride: u64, digits: u32, rows: u32, columns: u32, blocks: u32, first: u32, unused: u32,
     }
 
     /// Sums of digits' products as floats.

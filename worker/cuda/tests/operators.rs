@@ -237,6 +237,102 @@ fn product_should_be_exact_when_rows_are_longer_than_32_bits_can_sum() {
     }
 }
 
+/// A product whose second operand's blocks have these multipliers, by what classes and scales a may have.
+fn multiplied(numbers: &mut Numbers, kind: Kind, [a, b]: [&[usize]; 2], multipliers: &[i16]) {
+    let mut dims: Vec<_> = b.iter().map(|dim| *dim as u32).collect();
+    *dims.last_mut().unwrap() /= 32;
+    let multipliers = Tensor::new(&dims, multipliers).unwrap();
+    for class in CLASSES {
+        let is_stored = class != Class::Int24 && numbers.below(2) == 0;
+        let is_scaled = [!is_stored || numbers.below(2) == 0, numbers.below(2) == 0];
+        let (x, x_scales) = operand(numbers, kind, class, a, is_stored);
+        let (w, w_scales) = operand(numbers, kind, Class::Int8, b, true);
+        let mut inputs = vec![x, w];
+        inputs.extend(x_scales.filter(|_| is_scaled[0]));
+        inputs.extend(w_scales.filter(|_| is_scaled[1]));
+        inputs.push(multipliers.clone());
+        let side = |class, scaled| Side { class, scaled };
+        let operator = Operator::Product {
+            a: side(class, is_scaled[0]),
+            b: side(Class::Int8, is_scaled[1]),
+        };
+        check(operator, &inputs);
+    }
+}
+
+/// As many multipliers as rows of these dimensions have, of any value of their class and often the largest.
+fn some_multipliers(numbers: &mut Numbers, dims: &[usize]) -> Vec<i16> {
+    let most = Class::Int16.most() as i16;
+    let one = |_| match numbers.below(8) {
+        0 => most,
+        1 => -most,
+        2 => 0,
+        _ => (numbers.below(1 << 15) as i32 - (1 << 14)) as i16,
+    };
+    (0..dims.iter().product::<usize>() / 32).map(one).collect()
+}
+
+#[test]
+fn product_should_multiply_what_each_block_adds() {
+    let mut numbers = Numbers(17);
+    let shapes: [[&[usize]; 2]; 9] = [
+        [&[1, 32], &[1, 32]],
+        [&[3, 64], &[16, 64]],
+        [&[17, 96], &[7, 96]],
+        [&[2, 0], &[3, 0]],
+        [&[0, 32], &[3, 32]],
+        [&[4, 3, 64], &[2, 5, 64]],
+        [&[2, 2, 3, 32], &[2, 16, 32]],
+        [&[6, 2, 32], &[2, 3, 32]],
+        [&[1, 2_112], &[2, 2_112]],
+    ];
+    for [a, b] in shapes {
+        for kind in [Kind::Usual, Kind::Finite] {
+            let multipliers = some_multipliers(&mut numbers, b);
+            multiplied(&mut numbers, kind, [a, b], &multipliers);
+        }
+    }
+}
+
+#[test]
+fn product_should_fail_where_a_multiplier_is_none_of_its_class() {
+    let mut numbers = Numbers(18);
+    let (a, b): (&[usize], &[usize]) = (&[4, 2, 64], &[2, 3, 64]);
+    for outside in [i16::MIN, -16_385, 16_385, i16::MAX] {
+        for at in [0, 5, 6, 11] {
+            let mut multipliers = some_multipliers(&mut numbers, b);
+            multipliers[at] = outside;
+            multiplied(&mut numbers, Kind::Usual, [a, b], &multipliers);
+        }
+    }
+}
+
+#[test]
+fn product_with_multipliers_should_fail_where_the_reference_does() {
+    let mut numbers = Numbers(19);
+    for _ in 0..6 {
+        for (a, b) in [([4, 2, 32], [2, 3, 32]), ([1, 3, 64], [1, 16, 64])] {
+            let multipliers = some_multipliers(&mut numbers, &b);
+            multiplied(&mut numbers, Kind::Any, [&a, &b], &multipliers);
+        }
+    }
+}
+
+#[test]
+fn product_with_multipliers_should_be_exact_in_the_longest_rows() {
+    let length = 1 << 19;
+    // Just below a power of two: integers are the largest of their class
+    let x = tensor(&[1, length], &vec![0.999_999_9; length]);
+    let w = Tensor::new(&[1, length as u32], &vec![-127i8; length]).unwrap();
+    let multipliers = Tensor::new(&[1, length as u32 / 32], &vec![-(1i16 << 14); length / 32]).unwrap();
+    let side = |class, scaled| Side { class, scaled };
+    let operator = Operator::Product {
+        a: side(Class::Int24, true),
+        b: side(Class::Int8, false),
+    };
+    check(operator, &[x, w, tensor(&[1], &[0.999_999_9]), multipliers]);
+}
+
 /// An expression of everything that there is.
 fn expression(numbers: &mut Numbers, inputs: usize, rank: usize) -> Expression {
     const UNARY: [Unary; 18] = [

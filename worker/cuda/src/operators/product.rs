@@ -1,13 +1,14 @@
 //! Products of rows, by products of bytes: digits of the first operand stand one below the other, so that each digit of
-//! the second, usually weights, is read once for all of them.
+//! the second, usually weights, is read once for all of them. Where blocks of the second have multipliers, a kernel of our
+//! own sums them.
 
 use super::{digits, Given, Launcher};
 use crate::{
     array::{Array, Kind},
     device::{Device, DeviceError, Grid, Memory},
-    kernel::{CombineArgs, DigitsArgs, MultiplyArgs},
+    kernel::{CombineArgs, DigitsArgs, MultiplyArgs, MultiplyBlocksArgs},
 };
-use assay_exact::{operator::Side, tensor::DType};
+use assay_exact::{operator::Side, product::BLOCK, tensor::DType};
 use bytemuck::Zeroable;
 use std::{ops::Range, sync::Arc};
 
@@ -19,6 +20,12 @@ const MAX_DEPTH: u32 = 1 << 16;
 
 /// Bytes of sums that are there at a time.
 const MAX_SUMS: u64 = 512 << 20;
+
+/// Bytes of an accumulator.
+const ACCUMULATOR_BYTES: u64 = 8;
+
+/// Bytes of a multiplier.
+const MULTIPLIER_BYTES: u64 = 2;
 
 /// An operand's digits.
 #[derive(Debug)]
@@ -238,6 +245,9 @@ impl Launcher<'_> {
         let (x, w) = (&inputs[0], &inputs[1]);
         let a_magnitudes = a.scaled.then(|| inputs[2].address());
         let b_magnitudes = b.scaled.then(|| inputs[2 + usize::from(a.scaled)].address());
+        let multipliers = inputs
+            .get(2 + usize::from(a.scaled) + usize::from(b.scaled))
+            .map(Given::address);
         let (of_a, of_b) = (Size::new(&x.kind), Size::new(&w.kind));
         let made;
         let w_planes = match &w.planes {
@@ -255,7 +265,10 @@ impl Launcher<'_> {
         let significant = a_digits.max(b_digits);
         let padded = columns.next_multiple_of(UNIT);
         let counts: Vec<u32> = (0..b_digits).map(|digit| a_digits.min(significant - digit)).collect();
-        let bytes_of_row = u64::from(counts.iter().sum::<u32>()) * u64::from(padded) * 4;
+        let bytes_of_row = match multipliers {
+            Some(_) => u64::from(columns) * ACCUMULATOR_BYTES,
+            None => u64::from(counts.iter().sum::<u32>()) * u64::from(padded) * 4,
+        };
         for block in blocks(parts, rows, bytes_of_row) {
             let size = Size {
                 parts: block.parts.len() as u32,
@@ -286,7 +299,11 @@ impl Launcher<'_> {
                 first: first as u32,
                 ..CombineArgs::zeroed()
             };
-            self.sum_products(&x_planes, w_planes, (block.parts.start, size), &counts, &mut combine)?;
+            let part = block.parts.start;
+            match multipliers {
+                Some(all) => self.sum_blocks(&x_planes, w_planes, (part, size), all, &mut combine)?,
+                None => self.sum_products(&x_planes, w_planes, (part, size), &counts, &mut combine)?,
+            }
         }
         Ok(())
     }
@@ -304,7 +321,7 @@ impl Launcher<'_> {
         let depth = x.padded;
         debug_assert_eq!(depth, w.padded);
         let accumulators = match depth > MAX_DEPTH {
-            true => Some(Memory::new(self.device, elements as usize * 8)?),
+            true => Some(Memory::new(self.device, (elements * ACCUMULATOR_BYTES) as usize)?),
             false => None,
         };
         combine.accumulators = accumulators.as_ref().map_or(0, Memory::address);
@@ -355,6 +372,44 @@ impl Launcher<'_> {
             self.launch(Grid::over(elements), combine)?;
         }
         Ok(())
+    }
+
+    /// Sums of a block's products, what each 32 elements of `w` add times their multiplier, and floats of them.
+    /// `multipliers` are those of all parts.
+    fn sum_blocks(
+        &self,
+        x: &Planes,
+        w: &Planes,
+        (part, size): (u32, Size),
+        multipliers: u64,
+        combine: &mut CombineArgs,
+    ) -> Result<(), DeviceError> {
+        // Of types that have been checked, rows consist of whole blocks: nothing pads them
+        debug_assert!(x.padded == size.length && w.padded == size.length && combine.b_digits == 1);
+        let blocks = size.length / BLOCK as u32;
+        let elements = size.parts * size.rows * combine.columns;
+        let accumulators = self.zeros((u64::from(elements) * ACCUMULATOR_BYTES) as usize)?;
+        let rows_before = u64::from(part) * u64::from(combine.columns);
+        let multiply = MultiplyBlocksArgs {
+            w: w.digit(part, 0),
+            x: x.digit(0, 0),
+            multipliers: multipliers + rows_before * u64::from(blocks) * MULTIPLIER_BYTES,
+            accumulators: accumulators.address(),
+            fault: self.fault,
+            w_stride: w.part,
+            x_stride: x.part,
+            plane_stride: x.plane,
+            digits: combine.a_digits,
+            rows: size.rows,
+            columns: combine.columns,
+            blocks,
+            first: combine.first,
+            unused: 0,
+        };
+        self.launch(Grid::rows(elements, blocks), &multiply)?;
+        combine.accumulators = accumulators.address();
+        combine.continues = 1;
+        self.launch(Grid::over(elements.into()), combine)
     }
 }
 
