@@ -1,5 +1,7 @@
 //! Every operator by the kernels, on this machine, against the reference: bits, digests, and faults.
 
+#![allow(clippy::unwrap_used)]
+
 mod cases;
 mod host;
 

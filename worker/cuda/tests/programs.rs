@@ -1,5 +1,7 @@
 //! Whole programs by the kernels, on this machine, against the reference: several runs together, step by step.
 
+#![allow(clippy::unwrap_used)]
+
 mod cases;
 mod host;
 

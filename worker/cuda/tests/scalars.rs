@@ -1,5 +1,7 @@
 //! The scalar functions of the kernels against the reference's, pattern by pattern.
 
+#![allow(clippy::unwrap_used)]
+
 mod host;
 
 use assay_cuda::{

@@ -234,7 +234,7 @@ impl Device for Host {
 
     fn launch(&self, kernel: Kernel, grid: Grid, arguments: &[u64]) -> Result<(), DeviceError> {
         assert!(
-            grid.threads <= 256 && grid.threads % 32 == 0 && grid.strips <= 65_535,
+            grid.threads <= 256 && grid.threads.is_multiple_of(32) && grid.strips <= 65_535,
             "{grid:?}"
         );
         let function = self.kernels.functions[kernel as usize];
