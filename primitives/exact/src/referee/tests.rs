@@ -226,7 +226,9 @@ fn dispute(call: &Call<'_>, element: u64, tensors: &[&Tensor]) -> Answer {
 
 #[test]
 fn examples_should_be_of_every_kind() {
-    let kinds: Vec<_> = examples().iter().map(|(operator, _)| kind_of(operator)).collect();
+    let mut kinds: Vec<_> = examples().iter().map(|(operator, _)| kind_of(operator)).collect();
+    // Products with and without multipliers
+    kinds.dedup();
     assert_eq!(kinds, (0..=24).collect::<Vec<_>>());
 }
 
