@@ -16,6 +16,11 @@ from matplotlib import pyplot
 OURS, OTHERS, INK, RULE = "#2a78d6", "#a9a8a1", "#0b0b0b", "#e1e0d9"
 
 
+def number(value):
+    """Three digits, and no exponent."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def main():
     results = json.load(open(sys.argv[1]))
     panels = results["panels"]
@@ -33,7 +38,7 @@ def main():
         axis.barh([bar["label"] for bar in bars], speeds, height=0.7,
                   color=[OURS if bar["ours"] else OTHERS for bar in bars])
         for at, bar in enumerate(bars):
-            axis.text(bar["speed"] + 0.02 * max(speeds), at, f"{bar['median']:.3g} {panel['unit']}", va="center", color=INK)
+            axis.text(bar["speed"] + 0.02 * max(speeds), at, f"{number(bar['median'])} {panel['unit']}", va="center", color=INK)
         axis.axvline(1, color=INK, linewidth=0.6, linestyle=":")
         axis.set_xlim(0, 1.4 * max(speeds))
         axis.tick_params(length=0)
