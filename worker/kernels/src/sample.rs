@@ -300,12 +300,25 @@ pub fn lookup<T: Copy>(
     out: &mut [T],
 ) -> Result<(), Fault> {
     assert_eq!(table.len(), length * width, "expected the whole table");
+    lookup_rows(length, width, indices, out, |row, out| {
+        out.copy_from_slice(&table[row * width..][..width]);
+    })
+}
+
+/// [`lookup`] in a table that lies in memory in another way: `read` writes one of its rows.
+pub fn lookup_rows<T>(
+    length: usize,
+    width: usize,
+    indices: &[u32],
+    out: &mut [T],
+    read: impl Fn(usize, &mut [T]),
+) -> Result<(), Fault> {
     assert_eq!(out.len(), indices.len() * width, "expected a row for each index");
     if width == 0 {
         return Ok(());
     }
     for (index, out) in indices.iter().zip(out.chunks_exact_mut(width)) {
-        out.copy_from_slice(&table[checked(*index, length)? * width..][..width]);
+        read(checked(*index, length)?, out);
     }
     Ok(())
 }

@@ -573,6 +573,11 @@ impl Executor {
                 return whole::product_with(self.settings.isa, &call.operator, x, packed, out, threads);
             }
             let of = |slot: &Slot| read.of(*slot, at, lane.session);
+            if let (assay_exact::operator::Operator::Lookup, [table, indices]) = (&call.operator, call.inputs.as_slice()) {
+                if let Some(table) = self.weights.table(self.lowered.root[*table]) {
+                    return whole::lookup_packed(table, of(indices).indices(), out);
+                }
+            }
             if let Some(scores) = &scores {
                 let others = call.inputs[2..].iter().map(of).collect::<Vec<_>>();
                 let width = kinds[0].shape.row() as usize;

@@ -409,20 +409,47 @@ fn failure_should_be_the_reference_s_and_leave_other_runs_alone() {
 
 #[test]
 fn token_out_of_vocabulary_should_fail_in_the_table() {
-    let program = encoder().program(Precision::W8A16).unwrap();
-    let executor = Executor::load(program.clone(), &weights(&program, 1), Settings::default()).unwrap();
-    let mut session = executor.session();
-    let given = Given {
-        session: &mut session,
-        length: 2,
-        inputs: vec![Buffer::U32(vec![3, 50])],
+    let fails = |program: Program, inputs: Vec<Buffer>, below: u32| {
+        let executor = Executor::load(program.clone(), &weights(&program, 1), Settings::default()).unwrap();
+        let mut session = executor.session();
+        let given = Given {
+            session: &mut session,
+            length: 2,
+            inputs,
+        };
+        let failure = executor.step(vec![given], None).remove(0);
+        let fault = assay_exact::operator::Fault::Index { got: below, below };
+        assert!(
+            matches!(failure, Err(Failure::Operator { fault: got, .. }) if got == fault),
+            "{failure:?}"
+        );
     };
-    let failure = executor.step(vec![given], None).remove(0);
-    let fault = assay_exact::operator::Fault::Index { got: 50, below: 50 };
-    assert!(
-        matches!(failure, Err(Failure::Operator { fault: got, .. }) if got == fault),
-        "{failure:?}"
+    fails(
+        encoder().program(Precision::W8A16).unwrap(),
+        vec![Buffer::U32(vec![3, 50])],
+        50,
     );
+    // A table that is kept as the last product has it
+    for tied in [true, false] {
+        let decoder = decoder(tied).program(Precision::W8A16, Purpose::Generate).unwrap();
+        fails(decoder, generating(&[3, 61], true), 61);
+    }
+}
+
+#[test]
+fn table_should_be_kept_once_when_it_is_a_product_s_factor_too() {
+    let kept = |tied, precision| {
+        let program = decoder(tied).program(precision, Purpose::Generate).unwrap();
+        let bytes = |name: &str| {
+            let table = program.weights.iter().position(|weight| weight.name == name).unwrap();
+            let executor = Executor::load(program.clone(), &weights(&program, 1), Settings::default()).unwrap();
+            (executor.weights.is_kept(table), executor.weights.table(table).is_some())
+        };
+        bytes("model.embed_tokens.weight")
+    };
+    assert_eq!(kept(true, Precision::W8A16), (false, true));
+    assert_eq!(kept(false, Precision::W8A16), (true, false));
+    assert_eq!(kept(true, Precision::W16A16), (true, false));
 }
 
 #[test]

@@ -8,12 +8,16 @@ use super::{
 use assay_exact::{
     operator::{Fault, Operator, TensorType},
     product::Class,
+    tensor::DType,
 };
 use assay_kernels::{
     product::{Packed, Rows},
     Isa,
 };
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 /// Where an engine gets a package's tensors.
 pub trait WeightSource {
@@ -34,6 +38,8 @@ pub(crate) struct Weights {
     /// For each tensor that is read as it is.
     constants: Vec<Option<Buffer>>,
     packed: HashMap<Factor, Arc<Packed>>,
+    /// Of those that are read row by row too, by their number: they are not kept a second time as they are.
+    tables: HashMap<Slot, Arc<Packed>>,
 }
 
 /// Why weights cannot be loaded.
@@ -109,6 +115,7 @@ impl Weights {
         let mut weights = Self {
             constants: (0..lowered.slots()).map(|_| None).collect(),
             packed: HashMap::new(),
+            tables: HashMap::new(),
         };
         let in_groups: Vec<&Call> = lowered
             .parts
@@ -121,14 +128,26 @@ impl Weights {
             .flatten()
             .collect();
         let factors: Vec<Factor> = in_groups.iter().filter_map(|call| factor(lowered, call)).collect();
-        // A weight that is only ever a factor is not kept as it is
+        // Packed rows of eight bits can be read one by one
+        let of_bytes: HashSet<Slot> = factors
+            .iter()
+            .map(|(matrix, ..)| *matrix)
+            .filter(|matrix| types[*matrix].dtype == DType::I8)
+            .collect();
+        let is_table = |call: &Call| {
+            let (slot, root) = (call.inputs[0], lowered.root[call.inputs[0]]);
+            let same = types[slot].shape == types[root].shape;
+            matches!(call.operator, Operator::Lookup) && !lowered.constant[call.output] && same && of_bytes.contains(&root)
+        };
+        // A weight that is only ever a factor, or a table that is one too, is not kept as it is
         let mut kept = vec![false; names.len()];
         let is_grouped = |call: &Call| in_groups.iter().any(|other| std::ptr::eq(*other, call));
         for call in &lowered.calls {
             let grouped = is_grouped(call);
             for (at, slot) in call.inputs.iter().enumerate() {
                 let is_factor = grouped && at == 1 && matches!(call.operator, Operator::Product { .. });
-                if let Some(kept) = kept.get_mut(lowered.root[*slot]).filter(|_| !is_factor) {
+                let is_packed = is_factor || (at == 0 && is_table(call));
+                if let Some(kept) = kept.get_mut(lowered.root[*slot]).filter(|_| !is_packed) {
                     *kept = true;
                 }
             }
@@ -236,7 +255,11 @@ impl Weights {
                 Some(slot) => packed.fill_multiplied(isa, &rows, weights.constant(slot).words()),
             }
             .map_err(fault)?;
-            weights.packed.insert(*factor, Arc::new(packed));
+            let packed = Arc::new(packed);
+            if weights.constants[matrix].is_none() && of_bytes.contains(&matrix) {
+                weights.tables.insert(matrix, packed.clone());
+            }
+            weights.packed.insert(*factor, packed);
         }
         Ok(weights)
     }
@@ -251,6 +274,17 @@ impl Weights {
             .as_ref()
             .expect("what operators read of constants is kept; qed")
             .all()
+    }
+
+    /// Whether a tensor is in memory as it is.
+    #[cfg(test)]
+    pub(crate) fn is_kept(&self, root: Slot) -> bool {
+        self.constants[root].is_some()
+    }
+
+    /// The packed rows of a table that is not kept as it is, by its root.
+    pub(crate) fn table(&self, root: Slot) -> Option<&Packed> {
+        self.tables.get(&root).map(Arc::as_ref)
     }
 
     /// The matrix of a product with weights, if it is packed: those of all groups are.

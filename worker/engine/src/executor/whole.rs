@@ -340,6 +340,14 @@ fn lookup(table: (usize, usize), inputs: &[Slice<'_>], out: SliceMut<'_>) -> Res
     }
 }
 
+/// Rows of a table that is packed for products.
+pub(crate) fn lookup_packed(table: &Packed, indices: &[u32], out: SliceMut<'_>) -> Result<(), Fault> {
+    let SliceMut::I8(out) = out else {
+        unreachable!("only tables of eight bits are read as they are packed")
+    };
+    sample::lookup_rows(table.columns(), table.depth(), indices, out, |row, out| table.read_row(row, out))
+}
+
 /// A product both of whose operands change from step to step, or that is not of rows of weights.
 fn product(
     isa: Isa,

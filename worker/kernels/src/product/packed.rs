@@ -173,6 +173,28 @@ impl Packed {
         self.depth
     }
 
+    /// The integers of a row of eight bits: with this, a matrix that is also read row by row need not be kept twice.
+    ///
+    /// # Panics
+    ///
+    /// If the rows are of another class, there is no row `row`, or `out` has another length than a row.
+    pub fn read_row(&self, row: usize, out: &mut [i8]) {
+        assert_eq!(self.class, Class::Int8, "only rows of eight bits are read");
+        assert!(row < self.columns, "row {row} of {}", self.columns);
+        assert_eq!(out.len(), self.depth, "expected room for a row");
+        let panel = self.panel();
+        let digits = &self.digits[row / PANEL * panel..][..panel];
+        let within = 2 * (row % PANEL);
+        for (start, length) in blocks(self.depth) {
+            let pairs = digits[start * PANEL..][..length * PANEL].chunks_exact(2 * PANEL);
+            for (pair, out) in pairs.zip(out[start..].chunks_mut(2)) {
+                for (digit, out) in pair[within..].iter().zip(out) {
+                    *out = *digit as i8;
+                }
+            }
+        }
+    }
+
     /// Bytes of a panel.
     pub(super) fn panel(&self) -> usize {
         self.depth.next_multiple_of(2) * self.class.digits() * PANEL

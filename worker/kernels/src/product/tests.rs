@@ -227,6 +227,24 @@ fn multipliers_should_be_refused_outside_of_their_class_and_forgotten_when_fille
 }
 
 #[test]
+fn rows_of_eight_bits_should_be_read_as_they_were_packed() {
+    let mut noise = Noise(31);
+    // Odd depths, more than a block, whole panels and parts of one
+    for (rows, depth) in [(1, 1), (16, 2), (17, 33), (40, 512), (3, 513), (19, 1_537)] {
+        let b = Matrix::random(Class::Int8, rows, depth, &mut noise);
+        for isa in Isa::available() {
+            let packed = b.pack(isa).unwrap();
+            for row in 0..rows {
+                let mut out = vec![0; depth];
+                packed.read_row(row, &mut out);
+                let read: Vec<_> = out.into_iter().map(i32::from).collect();
+                assert_eq!(read, b.row(row).0, "{isa:?}, row {row} of {rows} x {depth}");
+            }
+        }
+    }
+}
+
+#[test]
 fn product_should_be_exact_when_every_term_is_extreme() {
     for (class_a, class_b) in pairs() {
         // Each row repeats one value; 70,000 are far more than 32 bits could sum
