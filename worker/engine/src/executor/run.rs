@@ -45,7 +45,7 @@ impl Default for Settings {
 pub struct Executor {
     program: Program,
     lowered: Lowered,
-    weights: Weights,
+    pub(super) weights: Weights,
     /// For each segment and stage, the group that it is.
     groups: Vec<Vec<Option<Ready>>>,
     first: Vec<TensorType>,
@@ -573,7 +573,9 @@ impl Executor {
                 return whole::product_with(self.settings.isa, &call.operator, x, packed, out, threads);
             }
             let of = |slot: &Slot| read.of(*slot, at, lane.session);
-            if let (assay_exact::operator::Operator::Lookup, [table, indices]) = (&call.operator, call.inputs.as_slice()) {
+            if let (assay_exact::operator::Operator::Lookup, [table, indices]) =
+                (&call.operator, call.inputs.as_slice())
+            {
                 if let Some(table) = self.weights.table(self.lowered.root[*table]) {
                     return whole::lookup_packed(table, of(indices).indices(), out);
                 }

@@ -137,7 +137,10 @@ impl Weights {
         let is_table = |call: &Call| {
             let (slot, root) = (call.inputs[0], lowered.root[call.inputs[0]]);
             let same = types[slot].shape == types[root].shape;
-            matches!(call.operator, Operator::Lookup) && !lowered.constant[call.output] && same && of_bytes.contains(&root)
+            matches!(call.operator, Operator::Lookup)
+                && !lowered.constant[call.output]
+                && same
+                && of_bytes.contains(&root)
         };
         // A weight that is only ever a factor, or a table that is one too, is not kept as it is
         let mut kept = vec![false; names.len()];

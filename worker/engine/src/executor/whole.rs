@@ -345,7 +345,9 @@ pub(crate) fn lookup_packed(table: &Packed, indices: &[u32], out: SliceMut<'_>) 
     let SliceMut::I8(out) = out else {
         unreachable!("only tables of eight bits are read as they are packed")
     };
-    sample::lookup_rows(table.columns(), table.depth(), indices, out, |row, out| table.read_row(row, out))
+    sample::lookup_rows(table.columns(), table.depth(), indices, out, |row, out| {
+        table.read_row(row, out)
+    })
 }
 
 /// A product both of whose operands change from step to step, or that is not of rows of weights.
