@@ -56,6 +56,24 @@ def check_scalars():
     compare("random numbers", words, "6627e8d5 e169c58d bc57ac4c 9b00dbd8")
 
 
+def check_special():
+    """Functions of zeros, subnormal numbers, infinities and NaNs; a NaN gives one result, whichever it is."""
+    text = (EXACT / "scalar/tests/values.rs").read_text()
+    words = lambda text: np.array([int(word, 16) for word in re.findall(r"0x(\w+)", text.replace("_", ""))], U32)
+    named = lambda name: words(re.search(rf"\b{name}: [^=]*= \[([^\]]*)\]", text)[1])
+    arguments, of_nan = named("NUMBERS"), named("NANS")
+    functions = re.findall(r'"(\w+)",\s*\[([^\]]*)\],\s*(0x\w+)', text)
+    for function, (name, results, nan) in zip(operators.UNARY, functions, strict=True):
+        y = scalars.bits(function(scalars.floats(np.concatenate([arguments, of_nan]))))
+        y = np.where((y & U32(0x7FFFFFFF)) > U32(0x7F800000), U32(0x7FC00000), y)
+        want = np.concatenate([words(results), np.repeat(words(nan), len(of_nan))])
+        compare(f"special values, {name}", [hex(word) for word in y], [hex(word) for word in want])
+    y = scalars.floats(np.array([0x3F800000, 0xFFC00000, 0x40000000, 0x7F800001, 0x80000000, 0, 0x3F800000], U32))
+    w = np.arange(1, 8).astype(U32)
+    compare("ranks beside NaNs", operators.rank(None, [y]).tolist(), [1, 0, 0, 0, 3, 4, 2])
+    compare("masses beside NaNs", operators.mass(None, [y, w]).tolist(), [3, 0, 0, 0, 11, 16, 4])
+
+
 def check_program():
     text = (ROOT / "docs/exact/programs.md").read_text().split("```text\n")[1].split("```")[0]
     data = bytes.fromhex("".join(re.findall(r"^((?:[0-9a-f]{2} )+)", text, re.M)))
@@ -280,6 +298,7 @@ def check_packages(folder, names):
 def main():
     np.seterr(all="ignore")  # infinities and what is no number may occur within expressions
     check_scalars()
+    check_special()
     check_program()
     check_traces()
     check_openings()

@@ -299,7 +299,8 @@ def chance(step, inputs):
 
 
 def _order(y):
-    """Indices, the highest score first, and of equal scores the lowest index."""
+    """Indices, the highest score first, of equal scores the lowest index, and last what is no number, which nothing
+    precedes."""
     return np.argsort(-y, axis=-1, kind="stable")
 
 
@@ -307,7 +308,7 @@ def rank(step, inputs):
     order = _order(inputs[0])
     ranks = np.empty(order.shape, U32)
     np.put_along_axis(ranks, order, np.arange(order.shape[-1], dtype=U32)[(None,) * (order.ndim - 1)], axis=-1)
-    return ranks
+    return np.where(np.isnan(inputs[0]), U32(0), ranks)
 
 
 def mass(step, inputs):
@@ -316,7 +317,7 @@ def mass(step, inputs):
     sorted_w = np.take_along_axis(w, order, axis=-1).astype(U64)
     masses = np.empty(w.shape, U64)
     np.put_along_axis(masses, order, np.cumsum(sorted_w, axis=-1, dtype=U64) - sorted_w, axis=-1)
-    return masses
+    return np.where(np.isnan(y), U64(0), masses)
 
 
 def keep_ranks(step, inputs):

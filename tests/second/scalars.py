@@ -88,8 +88,8 @@ def scale_by_pow2(x, e):
 
 def to_i32_rne(x):
     low, high = F32(-(2.0**31)), F32(2.0**31 - 128)
-    x = np.where(x < low, low, np.where(x > high, high, x))
-    return rne(x).astype(I32)
+    x = np.where(x > low, x, low)
+    return rne(np.where(x < high, x, high)).astype(I32)
 
 
 def from_i64(n):

@@ -5,7 +5,8 @@
 //! as hexadecimal bits. The code here follows that text operation by operation: no reassociation, no `mul_add`, no libm.
 //!
 //! All functions take any finite input. A result may be ±∞ where the true value overflows (operators check what they
-//! put out); it is NaN only where the function has no value, which its documentation says.
+//! put out); it is NaN only where the function has no value, which its documentation says. Inside an expression an
+//! argument may be infinite or NaN too; the text says what is given then, which does not depend on the bits of the NaN.
 //!
 //! They are straight-line code with selects instead of branches, and `#[inline]`, so that a loop over a slice becomes
 //! SIMD code in whatever instruction set the caller is compiled for.

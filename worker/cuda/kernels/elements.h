@@ -140,7 +140,7 @@ struct TableArgs {
 };
 
 DEVICE i32 to_i32_rne(Real x) {
-    x = at_most(at_least(x, real(-2147483648.0f)), real(2147483520.0f));
+    x = at_most(at_least(quiet(x), real(-2147483648.0f)), real(2147483520.0f));
     return (i32)rne(x).v;
 }
 

@@ -27,13 +27,25 @@ DEVICE bool is_finite(Real x) { return (bits(x) & 0x7fffffffu) < 0x7f800000u; }
 DEVICE bool is_nan(Real x) { return (bits(x) & 0x7fffffffu) > 0x7f800000u; }
 DEVICE Real from_i64(i64 n) { return real(from_i64_rn(n)); }
 
-// basic.rs
+// basic.rs: compilers may take it for granted that no NaN is a signalling one; so none is compared as it came with a
+// constant to choose one of the two.
 
-DEVICE Real max(Real a, Real b) { return (a > b ? a : b) + ZERO(); }
-DEVICE Real min(Real a, Real b) { return (a < b ? a : b) + ZERO(); }
+DEVICE Real quiet(Real x) { return x + ZERO(); }
+DEVICE Real max(Real a, Real b) {
+    a = quiet(a), b = quiet(b);
+    return a > b ? a : b;
+}
+DEVICE Real min(Real a, Real b) {
+    a = quiet(a), b = quiet(b);
+    return a < b ? a : b;
+}
 DEVICE Real at_most(Real x, Real limit) { return x < limit ? x : limit; }
 DEVICE Real at_least(Real x, Real limit) { return x > limit ? x : limit; }
-DEVICE Real relu(Real x) { return x > ZERO() ? x : ZERO(); }
+DEVICE Real magnitude_at_most(Real x, Real limit) {
+    const u32 magnitude = bits(x) & 0x7fffffffu;
+    return of_bits(magnitude < bits(limit) ? magnitude : bits(limit));
+}
+DEVICE Real relu(Real x) { return of_bits(bits(x) - 1u < 0x7f800000u ? bits(x) : 0u); }
 DEVICE Real abs(Real x) { return of_bits(bits(x) & 0x7fffffffu); }
 DEVICE Real neg(Real x) { return of_bits(bits(x) ^ 0x80000000u); }
 DEVICE Real copy_sign(Real magnitude, Real sign) {
@@ -93,7 +105,7 @@ DEVICE Parts exp_parts(Real x, Real x_low) {
     return Parts{y * pow2_normal(half), pow2_normal((i32)((u32)n - (u32)half))};
 }
 DEVICE Real exp(Real x) {
-    const Parts parts = exp_parts(at_least(at_most(x, real(89.0f)), EXP_LEAST()), ZERO());
+    const Parts parts = exp_parts(at_least(at_most(quiet(x), real(89.0f)), EXP_LEAST()), ZERO());
     return parts.head * parts.factor;
 }
 DEVICE Real sigmoid(Real x) {
@@ -115,7 +127,7 @@ DEVICE Real logistic_derivative(Real x, Real slope, Parts parts) {
     const Real numerator = negative ? parts.head : ONE();
     return ((numerator * inner) / (denominator * denominator)) * (negative ? parts.factor : ONE());
 }
-DEVICE Real silu_magnitude(Real x) { return at_most(abs(x), neg(EXP_LEAST())); }
+DEVICE Real silu_magnitude(Real x) { return magnitude_at_most(x, neg(EXP_LEAST())); }
 DEVICE Real silu(Real x) {
     const Real magnitude = silu_magnitude(x);
     return logistic_product(x, magnitude, exp_parts(neg(magnitude), ZERO()));
@@ -126,7 +138,7 @@ DEVICE Real silu_derivative(Real x) {
 }
 DEVICE Real tanh(Real x) {
     const Real two = real(2.0f);
-    const Parts parts = exp_parts(two * at_most(abs(x), real(16.0f)), ZERO());
+    const Parts parts = exp_parts(two * magnitude_at_most(x, real(16.0f)), ZERO());
     const Real large = ONE() - two / (parts.head * parts.factor + ONE());
     const Real magnitude = abs(x);
     const Real square = x * x;
@@ -142,7 +154,7 @@ DEVICE Real tanh(Real x) {
 // gelu.rs
 
 DEVICE Real erf(Real x) {
-    const Real a = at_most(abs(x), real(4.0f));
+    const Real a = magnitude_at_most(x, real(4.0f));
     Real p = of_bits(0xb95ce123u) * a + of_bits(0x3b50dc99u);
     p = p * a + of_bits(0xbcbac40bu);
     p = p * a + of_bits(0x3dd74736u);
@@ -188,24 +200,24 @@ DEVICE Tail normal_tail(Real a) {
     return Tail{parts, p};
 }
 DEVICE Real gelu(Real x) {
-    const Real a = at_most(abs(x), real(15.0f));
+    const Real a = magnitude_at_most(x, real(15.0f));
     const Tail of = normal_tail(a);
     const Real tail = of.parts.head * of.g;
     return x < ZERO() ? (neg(a) * tail) * of.parts.factor : x * (ONE() - tail * of.parts.factor);
 }
 DEVICE Real gelu_derivative(Real x) {
-    const Real a = at_most(abs(x), real(15.0f));
+    const Real a = magnitude_at_most(x, real(15.0f));
     const Tail of = normal_tail(a);
     const Real left = (of.parts.head * (of.g - a * of_bits(0x3ecc422au))) * of.parts.factor;
     return x < ZERO() ? left : ONE() - left;
 }
 DEVICE Real twice_u(Real a) { return a * (of_bits(0x3fcc422au) + of_bits(0x3d922279u) * (a * a)); }
 DEVICE Real gelu_tanh(Real x) {
-    const Real a = at_most(abs(x), real(11.0f));
+    const Real a = magnitude_at_most(x, real(11.0f));
     return logistic_product(x, a, exp_parts(neg(twice_u(a)), ZERO()));
 }
 DEVICE Real gelu_tanh_derivative(Real x) {
-    const Real a = at_most(abs(x), real(11.0f));
+    const Real a = magnitude_at_most(x, real(11.0f));
     const Real slope = a * (of_bits(0x3fcc422au) + of_bits(0x3e5b33b6u) * (a * a));
     return logistic_derivative(x, slope, exp_parts(neg(twice_u(a)), ZERO()));
 }

@@ -333,28 +333,30 @@ fn product_with_multipliers_should_be_exact_in_the_longest_rows() {
     check(operator, &[x, w, tensor(&[1], &[0.999_999_9]), multipliers]);
 }
 
+/// Functions of one scalar.
+const UNARY: [Unary; 18] = [
+    Unary::Neg,
+    Unary::Abs,
+    Unary::Sqrt,
+    Unary::Exp,
+    Unary::Ln,
+    Unary::Tanh,
+    Unary::Erf,
+    Unary::Sigmoid,
+    Unary::Silu,
+    Unary::SiluDerivative,
+    Unary::Gelu,
+    Unary::GeluDerivative,
+    Unary::GeluTanh,
+    Unary::GeluTanhDerivative,
+    Unary::Relu,
+    Unary::Rne,
+    Unary::Floor,
+    Unary::Power,
+];
+
 /// An expression of everything that there is.
 fn expression(numbers: &mut Numbers, inputs: usize, rank: usize) -> Expression {
-    const UNARY: [Unary; 18] = [
-        Unary::Neg,
-        Unary::Abs,
-        Unary::Sqrt,
-        Unary::Exp,
-        Unary::Ln,
-        Unary::Tanh,
-        Unary::Erf,
-        Unary::Sigmoid,
-        Unary::Silu,
-        Unary::SiluDerivative,
-        Unary::Gelu,
-        Unary::GeluDerivative,
-        Unary::GeluTanh,
-        Unary::GeluTanhDerivative,
-        Unary::Relu,
-        Unary::Rne,
-        Unary::Floor,
-        Unary::Power,
-    ];
     const BINARY: [Binary; 6] = [
         Binary::Add,
         Binary::Sub,
@@ -578,6 +580,40 @@ fn drawing_should_be_the_reference_s() {
             let draws = sums(&[rows], &[numbers.next(), u64::MAX]);
             check(Operator::Draw, &[chances, sums(&[rows], &[total, total]), draws]);
         }
+    }
+}
+
+#[test]
+fn functions_should_have_the_reference_s_bits_of_what_is_no_number() {
+    let nans = [
+        0x7fc0_0000,
+        0xffc0_0000,
+        0xffff_ffff,
+        0x7f80_0001,
+        0xff80_0001,
+        0x7fbf_ffff,
+    ];
+    let others = [0, 0x8000_0000, 1, 0x8000_0001, 0x007f_ffff, 0x7f80_0000, 0xff80_0000];
+    let x: Vec<_> = nans.into_iter().chain(others).map(f32::from_bits).collect();
+    let y: Vec<_> = x.iter().rev().copied().collect();
+    let inputs = [tensor(&[x.len()], &x), tensor(&[y.len()], &y)];
+    let [most, least, of_nan] = [f32::MAX, f32::MIN, 12_345.0].map(|x| Node::Constant(x.to_bits()));
+    let unary = UNARY.map(|function| Node::Unary(function, 0));
+    let binary = [Node::Binary(Binary::Max, 0, 1), Node::Binary(Binary::Min, 0, 1)];
+    for function in unary.into_iter().chain(binary) {
+        // A number of its own for NaN, and the greatest ones for infinities, or there would be no output
+        let nodes = vec![
+            Node::Input(0),
+            Node::Input(1),
+            function,
+            of_nan,
+            Node::Select(Comparison::Equal, [2, 2, 2, 3]),
+            most,
+            Node::Select(Comparison::Less, [4, 5, 4, 5]),
+            least,
+            Node::Select(Comparison::Less, [7, 6, 6, 7]),
+        ];
+        check(Operator::Map(Expression(nodes)), &inputs);
     }
 }
 

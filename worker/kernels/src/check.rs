@@ -7,7 +7,7 @@
 mod probes;
 
 use crate::{product, Isa};
-use std::fmt;
+use std::{fmt, hint::black_box};
 
 /// A kernel that gives other bits than the portable one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +80,27 @@ pub fn check(isa: Isa) -> Result<(), Mismatch> {
     compare(isa, &PROBES)
 }
 
+/// Whether this thread computes with floats as the definition does: it rounds to nearest, ties to even, and keeps subnormal
+/// numbers.
+///
+/// A library that was compiled to be fast can change that when it is loaded; threads have it from the one that starts them.
+pub fn is_float_mode_default() -> bool {
+    // Hidden, so that it is not the compiler that computes
+    let float = |bits: u32| f32::from_bits(black_box(bits));
+    let (one, half_a_step) = (0x3f80_0000, 0x3380_0000);
+    let results = [
+        // Subnormal numbers as arguments, and as a result
+        (float(1) + float(1), 2),
+        (float(0x0080_0000) * float(0x3f00_0000), 0x0040_0000),
+        // The middle between two numbers, just above it, and just under it on both sides of zero
+        (float(one) + float(half_a_step), one),
+        (float(one) + float(half_a_step + 1), one + 1),
+        (float(one) + float(half_a_step - 1), one),
+        (-float(one) - float(half_a_step - 1), 1 << 31 | one),
+    ];
+    results.into_iter().all(|(got, expected)| got.to_bits() == expected)
+}
+
 fn compare(isa: Isa, probes: &[Probe]) -> Result<(), Mismatch> {
     if isa == Isa::Portable {
         return Ok(());
@@ -139,6 +160,29 @@ mod tests {
             };
             assert_eq!(compare(isa, &[right, wrong, right]), expected);
         }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn float_mode_should_be_noticed_when_it_is_another() {
+        use std::arch::asm;
+        /// What is found in another mode; the thread's own is there again afterwards.
+        fn is_default_in(mode: u32) -> bool {
+            let mut before = 0u32;
+            // SAFETY: within the two lines nothing but the function runs, whose results are looked at as bits
+            unsafe { asm!("stmxcsr [{}]", "ldmxcsr [{}]", in(reg) &raw mut before, in(reg) &raw const mode) };
+            // Through a pointer that the compiler does not know, so that nothing of it moves out of here
+            let found = black_box(is_float_mode_default as fn() -> bool)();
+            // SAFETY: as above
+            unsafe { asm!("ldmxcsr [{}]", in(reg) &raw const before) };
+            found
+        }
+        assert!(is_default_in(0x1f80), "all exceptions are masked");
+        assert!(is_default_in(0x1fbf), "exceptions that have been leave flags");
+        for other in [0x9f80, 0x1fc0, 0x3f80, 0x5f80, 0x7f80] {
+            assert!(!is_default_in(other), "{other:x}");
+        }
+        assert!(is_float_mode_default());
     }
 
     #[test]

@@ -79,10 +79,16 @@ impl Isa {
     ///
     /// # Panics
     ///
-    /// If [`VARIABLE`] names one that is not there or does not pass its check.
+    /// If [`VARIABLE`] names one that is not there or does not pass its check, or if this thread rounds otherwise than to
+    /// nearest, or does not keep subnormal numbers.
     pub fn detect() -> Self {
         static CHOSEN: OnceLock<Isa> = OnceLock::new();
         *CHOSEN.get_or_init(|| {
+            assert!(
+                crate::check::is_float_mode_default(),
+                "floats: expected rounding to nearest and subnormal numbers, got another mode; a library that was loaded \
+                 has changed it"
+            );
             let asked = std::env::var_os(VARIABLE).map(|asked| asked.to_string_lossy().into_owned());
             let chosen = choice::choose(asked.as_deref(), &Self::available(), crate::check::check);
             let (isa, refused) = chosen.unwrap_or_else(|error| panic!("{error}"));

@@ -98,6 +98,9 @@ pub(crate) fn floats(count: usize, seed: u64) -> Vec<f32> {
         f32::INFINITY,
         f32::NEG_INFINITY,
         -f32::NAN,
+        // Signalling
+        f32::from_bits(0x7f80_0001),
+        f32::from_bits(0xffbf_ffff),
         f32::MAX,
         f32::MIN,
     ];

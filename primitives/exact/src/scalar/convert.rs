@@ -1,6 +1,6 @@
 //! Conversions between binary32 and integers.
 
-use super::basic::{at_least, at_most};
+use super::basic::{at_least, at_most, quiet};
 
 /// 1.5·2²³: added to a value of magnitude up to 2²², it leaves the nearest integer in the low bits of the sum.
 pub(super) const ROUNDING_SHIFT: f32 = 12_582_912.0;
@@ -25,14 +25,15 @@ pub fn from_i64(n: i64) -> f32 {
     n as f32
 }
 
-/// The nearest integer, ties to even, with `x` first clamped to −2³¹ … 2³¹−128 (the greatest float below 2³¹).
+/// The nearest integer, ties to even, with `x` first clamped to −2³¹ … 2³¹−128 (the greatest float below 2³¹). NaN
+/// gives −2³¹.
 ///
 /// Written without a conversion instruction, whose behaviour out of range differs between processors and which Rust
 /// therefore guards in a way that does not vectorise. x = high·2¹¹ + low with |low| ≤ 2¹⁰ is exact, and as high·2¹¹ is
 /// even, rounding `low` rounds x.
 #[inline]
 pub fn to_i32_rne(x: f32) -> i32 {
-    let x = at_most(at_least(x, LEAST_I32), GREATEST_I32);
+    let x = at_most(at_least(quiet(x), LEAST_I32), GREATEST_I32);
     let shifted = x * SPLIT_DOWN + ROUNDING_SHIFT;
     let high = shifted.to_bits().wrapping_sub(ROUNDING_SHIFT.to_bits());
     let low = x - (shifted - ROUNDING_SHIFT) * SPLIT_UP;

@@ -1,7 +1,7 @@
 //! The exponential function and the activation functions made of it.
 
 use super::{
-    basic::{abs, at_least, at_most, copy_sign, pow2_normal},
+    basic::{abs, at_least, at_most, copy_sign, magnitude_at_most, pow2_normal, quiet},
     convert::ROUNDING_SHIFT,
 };
 
@@ -69,14 +69,15 @@ pub(super) fn exp_parts(x: f32, x_low: f32) -> (f32, f32) {
 
 /// eˣ; +∞ above 88.7228, subnormal below −87.3365, +0 below −103.972.
 ///
-/// exp(±0) = 1, exp(x) ≤ 1 for all x ≤ 0, and the function never decreases.
+/// exp(±0) = 1, exp(x) ≤ 1 for all x ≤ 0, and the function never decreases. NaN gives +∞.
 #[inline]
 pub fn exp(x: f32) -> f32 {
-    let (head, factor) = exp_parts(at_least(at_most(x, EXP_GREATEST), EXP_LEAST), 0.0);
+    let x = at_least(at_most(quiet(x), EXP_GREATEST), EXP_LEAST);
+    let (head, factor) = exp_parts(x, 0.0);
     head * factor
 }
 
-/// The logistic function 1 ÷ (1 + e⁻ˣ), computed from e^−|x| so that nothing overflows.
+/// The logistic function 1 ÷ (1 + e⁻ˣ), computed from e^−|x| so that nothing overflows. NaN gives +0.
 #[inline]
 pub fn sigmoid(x: f32) -> f32 {
     let t = exp(-abs(x));
@@ -91,7 +92,7 @@ pub fn silu(x: f32) -> f32 {
     logistic_product(x, magnitude, exp_parts(-magnitude, 0.0))
 }
 
-/// The derivative of [`silu`]: σ(x) + x·σ(x)·σ(−x).
+/// The derivative of [`silu`]: σ(x) + x·σ(x)·σ(−x). NaN gives 1.
 #[inline]
 pub fn silu_derivative(x: f32) -> f32 {
     let magnitude = silu_magnitude(x);
@@ -101,7 +102,7 @@ pub fn silu_derivative(x: f32) -> f32 {
 /// |x|, but at most 126, where the factor of e^−|x| has made [`silu`] and its derivative x and 1, or 0 and 0.
 #[inline]
 fn silu_magnitude(x: f32) -> f32 {
-    at_most(abs(x), -EXP_LEAST)
+    magnitude_at_most(x, -EXP_LEAST)
 }
 
 /// x·σ(v), where σ is [`sigmoid`] and v has the sign of x: x ÷ (1 + t) for x ≥ 0, −magnitude·t ÷ (1 + t) for x < 0,
@@ -136,7 +137,7 @@ pub fn tanh(x: f32) -> f32 {
 /// First part of [`tanh`]: its value at |x| ≥ 0.55.
 #[inline]
 pub fn tanh_large(x: f32) -> f32 {
-    let (head, factor) = exp_parts(2.0 * at_most(abs(x), TANH_GREATEST), 0.0);
+    let (head, factor) = exp_parts(2.0 * magnitude_at_most(x, TANH_GREATEST), 0.0);
     1.0 - 2.0 / (head * factor + 1.0)
 }
 

@@ -1,7 +1,7 @@
 //! The error function and the two forms of GELU, with their derivatives.
 
 use super::{
-    basic::{abs, at_most, copy_sign},
+    basic::{abs, copy_sign, magnitude_at_most},
     exponential::{exp_parts, logistic_derivative, logistic_product},
 };
 
@@ -72,7 +72,7 @@ pub fn erf(x: f32) -> f32 {
 /// First part of [`erf`]: the logarithm of its complement for |x| ≥ 1.
 #[inline]
 pub fn erf_exponent(x: f32) -> f32 {
-    let a = at_most(abs(x), ERF_GREATEST);
+    let a = magnitude_at_most(x, ERF_GREATEST);
     let p = ERF_LARGE_P[5] * a + ERF_LARGE_P[4];
     let p = p * a + ERF_LARGE_P[3];
     let p = p * a + ERF_LARGE_P[2];
@@ -135,7 +135,7 @@ fn normal_tail(a: f32) -> ((f32, f32), f32) {
 /// Source: D. Hendrycks and K. Gimpel, *Gaussian Error Linear Units*, arXiv 1606.08415.
 #[inline]
 pub fn gelu(x: f32) -> f32 {
-    let a = at_most(abs(x), TAIL_GREATEST);
+    let a = magnitude_at_most(x, TAIL_GREATEST);
     let ((head, factor), g) = normal_tail(a);
     let tail = head * g;
     if x < 0.0 {
@@ -145,10 +145,10 @@ pub fn gelu(x: f32) -> f32 {
     }
 }
 
-/// The derivative of [`gelu`]: Φ(x) + x·φ(x), where φ is the density of the standard normal distribution.
+/// The derivative of [`gelu`]: Φ(x) + x·φ(x), where φ is the density of the standard normal distribution. NaN gives 1.
 #[inline]
 pub fn gelu_derivative(x: f32) -> f32 {
-    let a = at_most(abs(x), TAIL_GREATEST);
+    let a = magnitude_at_most(x, TAIL_GREATEST);
     let ((head, factor), g) = normal_tail(a);
     // Φ(−a) − a·φ(a), the derivative at −a; at +a it is one minus that.
     let left = (head * (g - a * DENSITY_AT_ZERO)) * factor;
@@ -169,14 +169,14 @@ fn twice_u(a: f32) -> f32 {
 /// PyTorch calls `approximate="tanh"`.
 #[inline]
 pub fn gelu_tanh(x: f32) -> f32 {
-    let a = at_most(abs(x), TANH_FORM_GREATEST);
+    let a = magnitude_at_most(x, TANH_FORM_GREATEST);
     logistic_product(x, a, exp_parts(-twice_u(a), 0.0))
 }
 
-/// The derivative of [`gelu_tanh`]: σ(2u) + x·σ(2u)·σ(−2u)·2u′.
+/// The derivative of [`gelu_tanh`]: σ(2u) + x·σ(2u)·σ(−2u)·2u′. NaN gives 1.
 #[inline]
 pub fn gelu_tanh_derivative(x: f32) -> f32 {
-    let a = at_most(abs(x), TANH_FORM_GREATEST);
+    let a = magnitude_at_most(x, TANH_FORM_GREATEST);
     let slope = a * (TANH_LINEAR + TANH_CUBIC_SLOPE * (a * a));
     logistic_derivative(x, slope, exp_parts(-twice_u(a), 0.0))
 }

@@ -3,6 +3,8 @@
 mod accuracy;
 mod golden;
 mod reference;
+mod special;
+mod values;
 
 use super::{basic::sqrt_by_integers, *};
 

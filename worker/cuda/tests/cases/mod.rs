@@ -69,7 +69,15 @@ pub(crate) fn floats(numbers: &mut Numbers, kind: Kind, count: usize) -> Vec<f32
         Kind::Few => (numbers.below(5) as f32 - 2.0) / 2.0,
         Kind::Finite | Kind::Any => match numbers.below(16) {
             0 if kind == Kind::Any && numbers.below(4) == 0 => {
-                [f32::NAN, f32::INFINITY, f32::NEG_INFINITY][numbers.below(3) as usize]
+                let bits = [
+                    0x7fc0_0000,
+                    0xffc0_0001,
+                    0x7f80_0001,
+                    0xffbf_ffff,
+                    0x7f80_0000,
+                    0xff80_0000,
+                ];
+                f32::from_bits(bits[numbers.below(bits.len() as u64) as usize])
             }
             0..=4 => f32::from_bits(SPECIAL[numbers.below(SPECIAL.len() as u64) as usize]),
             5..=9 => numbers.below(1 << 24) as f32 / (1 << 23) as f32 - 1.0,

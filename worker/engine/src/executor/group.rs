@@ -36,7 +36,7 @@ const MIN_DIVIDED: usize = 4 * 1024;
 const MIN_PANELS: usize = 4;
 
 /// Where an operator finds an input.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Operand {
     /// Made by the group's operator of this number.
     Local(usize),
@@ -262,7 +262,7 @@ impl Ready {
         let mut buffers = mem::take(&mut scratch.buffers);
         buffers.resize_with(self.steps.len().max(buffers.len()), || Buffer::F32(Vec::new()));
         let mut outs: Vec<Option<Kept<'_>>> = Vec::with_capacity(self.steps.len());
-        let mut prepared: Vec<(Operand, Class, Class)> = Vec::new();
+        let mut prepared: Vec<PreparedRows> = Vec::new();
         for (at, step) in self.steps.iter().enumerate() {
             let len = rows.len() * step.output.width;
             let mut own = mem::replace(&mut buffers[at], Buffer::F32(Vec::new()));
@@ -348,14 +348,17 @@ thread_local! {
     static PART: RefCell<Vec<f32>> = RefCell::default();
 }
 
+/// Whose rows integers are, by which magnitudes if they have any, as which class, for which class.
+type PreparedRows = (Operand, Option<Operand>, Class, Class);
+
 /// A thread's memory, apart from the buffers.
 struct Tools<'a> {
     int8: &'a mut Vec<i8>,
     int16: &'a mut Vec<i16>,
     int24: &'a mut Vec<i32>,
     prepared: &'a mut Vec<Prepared>,
-    /// What is in `prepared`: whose rows, as which class, for which class.
-    done: &'a mut Vec<(Operand, Class, Class)>,
+    /// What is in `prepared`.
+    done: &'a mut Vec<PreparedRows>,
 }
 
 impl Step {
@@ -505,16 +508,10 @@ impl Step {
         read: &impl Fn(usize) -> Slice<'a>,
         tools: Tools<'t>,
     ) -> Result<&'t Prepared, Fault> {
-        let wanted = (self.operands[0], class, packed.class());
-        let is_same = |done: &(Operand, Class, Class)| {
-            (done.1, done.2) == (wanted.1, wanted.2)
-                && match (done.0, wanted.0) {
-                    (Operand::Local(a), Operand::Local(b)) => a == b,
-                    (Operand::Rows(a), Operand::Rows(b)) => a == b,
-                    _ => false,
-                }
-        };
-        if let Some(at) = tools.done.iter().position(is_same) {
+        let is_scaled = self.operands.len() > 2 && !self.inputs[2].is_constant;
+        let magnitudes = is_scaled.then(|| self.operands[2]);
+        let wanted = (self.operands[0], magnitudes, class, packed.class());
+        if let Some(at) = tools.done.iter().position(|done| *done == wanted) {
             return Ok(&tools.prepared[at]);
         }
         let at = tools.done.len();
@@ -522,8 +519,7 @@ impl Step {
             tools.prepared.push(Prepared::new());
         }
         let depth = self.inputs[0].last();
-        let magnitudes = self.operands.len() > 2 && !self.inputs[2].is_constant;
-        let magnitudes = magnitudes.then(|| read(2).floats());
+        let magnitudes = is_scaled.then(|| read(2).floats());
         let integers = integers(
             isa,
             read(0),

@@ -45,7 +45,7 @@ const BINARY: [Binary; 6] = [
 ];
 
 /// Zeros, ties, subnormals, and where functions change what they do.
-const SPECIAL: [f32; 24] = [
+const SPECIAL: [f32; 26] = [
     0.0,
     1.0,
     0.5,
@@ -69,6 +69,9 @@ const SPECIAL: [f32; 24] = [
     f32::MAX,
     f32::INFINITY,
     f32::NAN,
+    // Signalling
+    f32::from_bits(0x7f80_0001),
+    f32::from_bits(0x7fbf_ffff),
     0.346_573_6,
 ];
 
@@ -78,7 +81,8 @@ fn any(count: usize) -> Vec<f32> {
     let mut next = || (noise.next() << 16) ^ noise.next();
     (0..count)
         .map(|at| match SPECIAL.get(at / 2) {
-            Some(x) => x * [1.0, -1.0][at % 2],
+            // Of both signs, and a product would leave no NaN signalling
+            Some(x) => f32::from_bits(x.to_bits() ^ (at as u32) << 31),
             // Half of them of any exponent, half of common ones
             None if at % 2 == 0 => f32::from_bits(next()),
             None => f32::from_bits(((120 + next() % 14) << 23) | (next() & 0x807F_FFFF)),

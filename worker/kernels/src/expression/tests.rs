@@ -10,6 +10,11 @@ use assay_exact::{
 };
 use proptest::prelude::*;
 
+#[path = "../../../../primitives/exact/src/scalar/tests/values.rs"]
+mod values;
+
+use values::{NANS, NUMBERS, RESULTS};
+
 const NOWHERE: Bindings = Bindings { length: 0, position: 0 };
 
 const FUNCTIONS: [Unary; 18] = [
@@ -141,6 +146,60 @@ fn functions_of_two_should_give_the_bits_of_the_reference() {
                         "{isa}: {function:?}"
                     );
                 }
+            }
+        }
+    }
+}
+
+/// The special values over and over, so that they are in vectors and in what is left behind them.
+fn special_values() -> Vec<f32> {
+    let all = NUMBERS.into_iter().chain(NANS).cycle();
+    all.take(107).map(f32::from_bits).collect()
+}
+
+#[test]
+fn functions_should_give_the_listed_bits_for_special_values() {
+    let x = special_values();
+    let mut out = vec![0.0; x.len()];
+    for (function, (name, results, of_nan)) in FUNCTIONS.into_iter().zip(RESULTS) {
+        assert_eq!(format!("{function:?}").to_lowercase(), name.replace('_', ""));
+        let expected = results.into_iter().chain([of_nan; NANS.len()]).cycle();
+        for isa in Isa::available() {
+            unary(isa, function, &x, &mut out);
+            for ((x, out), expected) in x.iter().zip(&out).zip(expected.clone()) {
+                assert_eq!(bits(*out), expected, "{isa}: {name} of {:08x}", x.to_bits());
+            }
+        }
+    }
+}
+
+#[test]
+fn largest_and_least_should_be_the_second_when_either_is_no_number() {
+    let nans: Vec<_> = NANS.into_iter().cycle().take(107).map(f32::from_bits).collect();
+    let mut out = vec![0.0; nans.len()];
+    for function in [Binary::Max, Binary::Min] {
+        for (number, expected) in [
+            (2.0f32, 0x40000000),
+            (-0.0, 0),
+            (1e-45, 1),
+            (f32::NEG_INFINITY, 0xff800000),
+        ] {
+            let numbers = vec![number; nans.len()];
+            for isa in Isa::available() {
+                for one in [Lane::Scalar(number), Lane::Row(&numbers)] {
+                    binary(isa, function, Lane::Row(&nans), one, &mut out);
+                    assert!(
+                        out.iter().all(|x| x.to_bits() == expected),
+                        "{isa}: {function:?}: {out:?}"
+                    );
+                    binary(isa, function, one, Lane::Row(&nans), &mut out);
+                    assert!(out.iter().all(|x| x.is_nan()), "{isa}: {function:?}: {out:?}");
+                }
+                binary(isa, function, Lane::Scalar(nans[5]), Lane::Row(&numbers), &mut out);
+                assert!(
+                    out.iter().all(|x| x.to_bits() == expected),
+                    "{isa}: {function:?}: {out:?}"
+                );
             }
         }
     }

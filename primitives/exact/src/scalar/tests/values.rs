@@ -1,0 +1,164 @@
+//! What the functions of one scalar that expressions have give for zeros, subnormal numbers, infinities and NaNs, by bits.
+//!
+//! The results are those of the second implementation; the kernels' tests hold them against this list as well.
+
+/// Zeros, the least and the greatest subnormal number, the least normal one, 1, the greatest, infinity, of both signs.
+pub(crate) const NUMBERS: [u32; 14] = [
+    0x00000000, 0x80000000, 0x00000001, 0x80000001, 0x007fffff, 0x807fffff, 0x00800000, 0x80800000, 0x3f800000,
+    0xbf800000, 0x7f7fffff, 0xff7fffff, 0x7f800000, 0xff800000,
+];
+
+/// Quiet NaNs, then signalling ones, of both signs and with several payloads.
+pub(crate) const NANS: [u32; 10] = [
+    0x7fc00000, 0xffc00000, 0x7fc12345, 0x7fffffff, 0xffffffff, 0x7f800001, 0xff800001, 0x7fa00000, 0x7fbfffff,
+    0xffbfffff,
+];
+
+/// For each function, in their order, its name, the results for [`NUMBERS`], and that for every one of [`NANS`]. Of a result
+/// that is NaN no more is said than that: 0x7fc00000.
+pub(crate) const RESULTS: [(&str, [u32; NUMBERS.len()], u32); 18] = [
+    (
+        "neg",
+        [
+            0x80000000, 0x00000000, 0x80000001, 0x00000001, 0x807fffff, 0x007fffff, 0x80800000, 0x00800000, 0xbf800000,
+            0x3f800000, 0xff7fffff, 0x7f7fffff, 0xff800000, 0x7f800000,
+        ],
+        0x7fc00000,
+    ),
+    (
+        "abs",
+        [
+            0x00000000, 0x00000000, 0x00000001, 0x00000001, 0x007fffff, 0x007fffff, 0x00800000, 0x00800000, 0x3f800000,
+            0x3f800000, 0x7f7fffff, 0x7f7fffff, 0x7f800000, 0x7f800000,
+        ],
+        0x7fc00000,
+    ),
+    (
+        "sqrt",
+        [
+            0x00000000, 0x80000000, 0x1a3504f3, 0x7fc00000, 0x1fffffff, 0x7fc00000, 0x20000000, 0x7fc00000, 0x3f800000,
+            0x7fc00000, 0x5f7fffff, 0x7fc00000, 0x7f800000, 0x7fc00000,
+        ],
+        0x7fc00000,
+    ),
+    (
+        "exp",
+        [
+            0x3f800000, 0x3f800000, 0x3f800000, 0x3f800000, 0x3f800000, 0x3f800000, 0x3f800000, 0x3f800000, 0x402df854,
+            0x3ebc5ab2, 0x7f800000, 0x00000000, 0x7f800000, 0x00000000,
+        ],
+        0x7f800000,
+    ),
+    (
+        "ln",
+        [
+            0xff800000, 0xff800000, 0xc2ce8ed0, 0x7fc00000, 0xc2aeac50, 0x7fc00000, 0xc2aeac50, 0x7fc00000, 0x00000000,
+            0x7fc00000, 0x42b17218, 0x7fc00000, 0x42b17218, 0x7fc00000,
+        ],
+        0x7fc00000,
+    ),
+    (
+        "tanh",
+        [
+            0x00000000, 0x80000000, 0x00000001, 0x80000001, 0x007fffff, 0x807fffff, 0x00800000, 0x80800000, 0x3f42f7d6,
+            0xbf42f7d6, 0x3f800000, 0xbf800000, 0x3f800000, 0xbf800000,
+        ],
+        0x7fc00000,
+    ),
+    (
+        "erf",
+        [
+            0x00000000, 0x80000000, 0x00000001, 0x80000001, 0x00906eb9, 0x80906eb9, 0x00906eba, 0x80906eba, 0x3f57bb3d,
+            0xbf57bb3d, 0x3f800000, 0xbf800000, 0x3f800000, 0xbf800000,
+        ],
+        0x7fc00000,
+    ),
+    (
+        "sigmoid",
+        [
+            0x3f000000, 0x3f000000, 0x3f000000, 0x3f000000, 0x3f000000, 0x3f000000, 0x3f000000, 0x3f000000, 0x3f3b26a8,
+            0x3e89b2b1, 0x3f800000, 0x00000000, 0x3f800000, 0x00000000,
+        ],
+        0x00000000,
+    ),
+    (
+        "silu",
+        [
+            0x00000000, 0x80000000, 0x00000000, 0x80000000, 0x00400000, 0x80400000, 0x00400000, 0x80400000, 0x3f3b26a8,
+            0xbe89b2b1, 0x7f7fffff, 0x80000000, 0x7f800000, 0x80000000,
+        ],
+        0x7fc00000,
+    ),
+    (
+        "silu_derivative",
+        [
+            0x3f000000, 0x3f000000, 0x3f000000, 0x3f000000, 0x3f000000, 0x3f000000, 0x3f000000, 0x3f000000, 0x3f6d7bd1,
+            0x3d94217b, 0x3f800000, 0x80000000, 0x3f800000, 0x80000000,
+        ],
+        0x3f800000,
+    ),
+    (
+        "gelu",
+        [
+            0x00000000, 0x80000000, 0x00000000, 0x80000000, 0x00400000, 0x80400000, 0x00400000, 0x80400000, 0x3f57625f,
+            0xbe227685, 0x7f7fffff, 0x80000000, 0x7f800000, 0x80000000,
+        ],
+        0x7fc00000,
+    ),
+    (
+        "gelu_derivative",
+        [
+            0x3f000000, 0x3f000000, 0x3f000000, 0x3f000000, 0x3f000000, 0x3f000000, 0x3f000000, 0x3f000000, 0x3f8aaa15,
+            0xbdaaa151, 0x3f800000, 0x80000000, 0x3f800000, 0x80000000,
+        ],
+        0x3f800000,
+    ),
+    (
+        "gelu_tanh",
+        [
+            0x00000000, 0x80000000, 0x00000000, 0x80000000, 0x00400000, 0x80400000, 0x00400000, 0x80400000, 0x3f57585c,
+            0xbe229e90, 0x7f7fffff, 0x80000000, 0x7f800000, 0x80000000,
+        ],
+        0x7fc00000,
+    ),
+    (
+        "gelu_tanh_derivative",
+        [
+            0x3f000000, 0x3f000000, 0x3f000000, 0x3f000000, 0x3f000000, 0x3f000000, 0x3f000000, 0x3f000000, 0x3f8a9e91,
+            0xbda9e913, 0x3f800000, 0x80000000, 0x3f800000, 0x80000000,
+        ],
+        0x3f800000,
+    ),
+    (
+        "relu",
+        [
+            0x00000000, 0x00000000, 0x00000001, 0x00000000, 0x007fffff, 0x00000000, 0x00800000, 0x00000000, 0x3f800000,
+            0x00000000, 0x7f7fffff, 0x00000000, 0x7f800000, 0x00000000,
+        ],
+        0x00000000,
+    ),
+    (
+        "rne",
+        [
+            0x00000000, 0x80000000, 0x00000000, 0x80000000, 0x00000000, 0x80000000, 0x00000000, 0x80000000, 0x3f800000,
+            0xbf800000, 0x7f7fffff, 0xff7fffff, 0x7f800000, 0xff800000,
+        ],
+        0x7fc00000,
+    ),
+    (
+        "floor",
+        [
+            0x00000000, 0x80000000, 0x00000000, 0xbf800000, 0x00000000, 0xbf800000, 0x00000000, 0xbf800000, 0x3f800000,
+            0xbf800000, 0x7f7fffff, 0xff7fffff, 0x7f800000, 0xff800000,
+        ],
+        0x7fc00000,
+    ),
+    (
+        "power",
+        [
+            0x00800000, 0x7f000000, 0x00800000, 0x7f000000, 0x00800000, 0x7f000000, 0x01000000, 0x7f000000, 0x40000000,
+            0x7f000000, 0x7f000000, 0x7f000000, 0x7f000000, 0x7f000000,
+        ],
+        0x7f000000,
+    ),
+];
