@@ -3,7 +3,7 @@
 #![no_main]
 
 use assay_exact::opening::{Digest, HashMode, Opening, OpeningError, SubtreeLayout, CHUNK_LEN};
-use codec::{Decode, Encode};
+use codec::{Decode, DecodeAll, Encode};
 use libfuzzer_sys::{
     arbitrary::{Result, Unstructured},
     fuzz_target,
@@ -15,8 +15,9 @@ const MOST: u32 = 80 << 10;
 /// As an opening is encoded.
 type Parts = (Vec<(codec::Compact<u64>, codec::Compact<u64>)>, Vec<u8>, Vec<[u8; 32]>);
 
+/// Nothing may be left over: what a changed length leaves behind would be missing from the encoding.
 fn decode(mut bytes: &[u8]) -> Option<Opening> {
-    Opening::decode(&mut bytes).ok()
+    Opening::decode_all(&mut bytes).ok()
 }
 
 /// Verifies, and reads whatever can be read. Errors say what they are.
