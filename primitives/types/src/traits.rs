@@ -5,7 +5,7 @@ use crate::{
     job::{Ineligible, JobId, WorkUnits},
 };
 use alloc::vec::Vec;
-use sp_runtime::{DispatchError, DispatchResult, Perbill};
+use sp_runtime::{DispatchError, DispatchResult};
 
 /// What the market asks of the registry of artifacts.
 pub trait Models<AccountId, Balance> {
@@ -97,64 +97,6 @@ pub trait Workers<AccountId, Balance> {
     /// Makes worker number `index` that has `artifact` ready; returns cold account and hot key.
     #[cfg(feature = "runtime-benchmarks")]
     fn create_for_benchmark(index: u32, artifact: ArtifactId) -> (AccountId, AccountId);
-}
-
-/// How the royalties of an artifact divide. The parts add up to one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Split<AccountId> {
-    /// The artifact's own shareholders (of a data set, its contributors too).
-    pub holders: Vec<(AccountId, Perbill)>,
-    /// What it was made from; their parts flow on by their own splits.
-    pub parents: Vec<(ArtifactId, Perbill)>,
-}
-
-/// What whoever keeps royalties asks of the registry of artifacts.
-pub trait Lineage<AccountId> {
-    /// How royalties of `id` divide now. `None` while they may not be divided, because the content may still turn out
-    /// to be somebody else's, and if there is no such artifact.
-    fn split(id: ArtifactId) -> Option<Split<AccountId>>;
-
-    /// The data sets that `id` was made from, or `id` itself if it is a data set, each with its part of one.
-    fn data_of(id: ArtifactId) -> Vec<(ArtifactId, Perbill)>;
-
-    /// Most holders and parents that a split has together.
-    fn max_parts() -> u32;
-}
-
-/// What the registry of artifacts asks of whoever keeps royalties.
-pub trait Royalties {
-    /// Divides what has come in for `id` so far by the present split. To be called before the split changes.
-    fn distribute(id: ArtifactId) -> DispatchResult;
-}
-
-/// A settled job, as the keeper of rewards is told of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settlement<AccountId, Balance> {
-    /// The job.
-    pub job: JobId,
-    /// Who computed it (cold account).
-    pub worker: AccountId,
-    /// The model that was used.
-    pub artifact: ArtifactId,
-    /// Data sets that the job itself used: of a training or an evaluation.
-    pub data: Vec<ArtifactId>,
-    /// The whole fee, before it was divided.
-    pub fee: Balance,
-    /// What of the fee was burned: emission for the job is bounded by it.
-    pub burned: Balance,
-    /// Paid into the pot for the model and its lineage.
-    pub model_royalty: Balance,
-    /// Paid into the pot for data: that of the job, or that which the model was made from.
-    pub data_royalty: Balance,
-}
-
-/// What the market asks of the keeper of rewards.
-pub trait Earnings<AccountId, Balance> {
-    /// The account into which royalties are paid before [`Self::note_settled`] says whose they are.
-    fn pot() -> AccountId;
-
-    /// Credits a settled job: its royalties, which are in the pot already, and its part in the era's emission.
-    fn note_settled(settlement: &Settlement<AccountId, Balance>);
 }
 
 /// Unpredictable bytes for a draw, known only once the block's author has sealed its slot.
